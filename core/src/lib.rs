@@ -1,0 +1,17 @@
+//! Curvature and tangent kernels of small neural networks, on a microcontroller without a heap
+//! and on a desktop from the same source.
+#![no_std]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+pub mod error;
+pub mod linalg;
+pub mod matrix;
+pub mod scalar;
+pub mod scratch;
+
+pub use matrix::{Mat, MatMut};
+pub use scalar::Real;

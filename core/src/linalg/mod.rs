@@ -1,0 +1,3 @@
+//! Kernels over run-time sized, column-major slice views.
+#[cfg(feature = "std")]
+pub mod library;

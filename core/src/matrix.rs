@@ -1,0 +1,424 @@
+//! `Mat` and `MatMut`: column-major views of slices.
+//!
+//! ```text
+//! entry (i, j) of a rows x cols view with column stride s: data[i + j * s], s >= rows
+//! ```
+//! A row-major array is the column-major view of its transpose, so PyTorch's `[out, in]` weights
+//! are an `in x out` view and NumPy's `[samples, features]` data a `features x samples` view
+//! without a copy.
+
+use crate::error::ShapeError;
+use crate::scalar::Real;
+
+/// A column-major matrix view.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a, T> {
+    data: &'a [T],
+    rows: usize,
+    cols: usize,
+    stride: usize,
+}
+
+/// A mutable column-major matrix view.
+#[derive(Debug)]
+pub struct MatMut<'a, T> {
+    data: &'a mut [T],
+    rows: usize,
+    cols: usize,
+    stride: usize,
+}
+
+/// The number of values that a `rows x cols` view of column stride `stride` spans.
+const fn span(rows: usize, cols: usize, stride: usize) -> usize {
+    if rows == 0 || cols == 0 { 0 } else { (cols - 1).saturating_mul(stride).saturating_add(rows) }
+}
+
+impl<'a, T: Real> Mat<'a, T> {
+    /// `data` as `rows x cols`, columns one after the other.
+    ///
+    /// # Errors
+    /// [`ShapeError`] naming `what` unless `data` holds exactly `rows * cols` values.
+    #[inline]
+    pub fn new(
+        what: &'static str,
+        data: &'a [T],
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self, ShapeError> {
+        ShapeError::check(what, rows.saturating_mul(cols), data.len())?;
+        Ok(Self::of(data, rows, cols))
+    }
+
+    /// As [`Mat::new`] for data whose length is right by construction; a shorter slice gives an
+    /// empty matrix.
+    #[inline]
+    pub fn of(data: &'a [T], rows: usize, cols: usize) -> Self {
+        Self::strided(data, rows, cols, rows)
+    }
+
+    /// A view with a column stride of its own (at least `rows`). A slice that is too short gives
+    /// an empty matrix.
+    #[inline]
+    pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
+        let stride = stride.max(rows).max(1);
+        match data.get(..span(rows, cols, stride)) {
+            Some(data) => Self { data, rows, cols, stride },
+            None => Self { data: &[], rows: 0, cols: 0, stride: 1 },
+        }
+    }
+
+    /// A single column.
+    #[inline]
+    pub fn column_vector(data: &'a [T]) -> Self {
+        Self::of(data, data.len(), 1)
+    }
+
+    /// The number of rows.
+    #[inline(always)]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    #[inline(always)]
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The distance between the starts of two columns, at least 1.
+    #[inline(always)]
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The values, gaps between the columns included.
+    #[inline(always)]
+    pub const fn data(&self) -> &'a [T] {
+        self.data
+    }
+
+    /// Entry `(row, col)`, 0 out of range.
+    #[inline(always)]
+    pub fn at(&self, row: usize, col: usize) -> T {
+        if row < self.rows {
+            self.data.get(row + col * self.stride).copied().unwrap_or(T::ZERO)
+        } else {
+            T::ZERO
+        }
+    }
+
+    /// Column `col`, empty out of range.
+    #[inline(always)]
+    pub fn col(&self, col: usize) -> &'a [T] {
+        let start = col * self.stride;
+        self.data.get(start..start + self.rows).unwrap_or(&[])
+    }
+
+    /// The columns.
+    #[inline(always)]
+    pub fn columns(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+        let rows = self.rows;
+        self.data
+            .chunks(self.stride.max(1))
+            .take(self.cols)
+            .map(move |c| c.get(..rows).unwrap_or(&[]))
+    }
+
+    /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
+    #[inline]
+    pub fn block(&self, row: usize, col: usize, rows: usize, cols: usize) -> Self {
+        if row + rows > self.rows || col + cols > self.cols {
+            return Self { data: &[], rows: 0, cols: 0, stride: 1 };
+        }
+        let start = row + col * self.stride;
+        let data = self.data.get(start..).unwrap_or(&[]);
+        Self::strided(data, rows, cols, self.stride)
+    }
+
+    /// `cols` columns from `col`.
+    #[inline]
+    pub fn columns_range(&self, col: usize, cols: usize) -> Self {
+        self.block(0, col, self.rows, cols)
+    }
+
+    /// `Ok` if the matrix is `rows x cols`.
+    ///
+    /// # Errors
+    /// The error that names the argument: `what` is a pair such as `("x rows", "x columns")`.
+    #[inline]
+    pub fn check(
+        &self,
+        what: (&'static str, &'static str),
+        rows: usize,
+        cols: usize,
+    ) -> Result<(), ShapeError> {
+        ShapeError::check(what.0, rows, self.rows)?;
+        ShapeError::check(what.1, cols, self.cols)
+    }
+}
+
+impl<'a, T: Real> MatMut<'a, T> {
+    /// `data` as `rows x cols`, columns one after the other.
+    ///
+    /// # Errors
+    /// [`ShapeError`] naming `what` unless `data` holds exactly `rows * cols` values.
+    #[inline]
+    pub fn new(
+        what: &'static str,
+        data: &'a mut [T],
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self, ShapeError> {
+        ShapeError::check(what, rows.saturating_mul(cols), data.len())?;
+        Ok(Self::of(data, rows, cols))
+    }
+
+    /// As [`MatMut::new`] for data whose length is right by construction; a shorter slice gives
+    /// an empty matrix.
+    #[inline]
+    pub fn of(data: &'a mut [T], rows: usize, cols: usize) -> Self {
+        Self::strided(data, rows, cols, rows)
+    }
+
+    /// A view with a column stride of its own (at least `rows`). A slice that is too short gives
+    /// an empty matrix.
+    #[inline]
+    pub fn strided(data: &'a mut [T], rows: usize, cols: usize, stride: usize) -> Self {
+        let stride = stride.max(rows).max(1);
+        match data.get_mut(..span(rows, cols, stride)) {
+            Some(data) => Self { data, rows, cols, stride },
+            None => Self { data: &mut [], rows: 0, cols: 0, stride: 1 },
+        }
+    }
+
+    /// The number of rows.
+    #[inline(always)]
+    pub const fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The number of columns.
+    #[inline(always)]
+    pub const fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// The distance between the starts of two columns, at least 1.
+    #[inline(always)]
+    pub const fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The values, gaps between the columns included.
+    #[inline(always)]
+    pub const fn data(&mut self) -> &mut [T] {
+        self.data
+    }
+
+    /// The values, gaps between the columns included, for as long as the view's source lives.
+    #[inline(always)]
+    pub const fn into_data(self) -> &'a mut [T] {
+        self.data
+    }
+
+    /// The same view, read only.
+    #[inline(always)]
+    pub const fn as_ref(&self) -> Mat<'_, T> {
+        Mat { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+    }
+
+    /// The same view for as long as its source lives, read only.
+    #[inline(always)]
+    pub const fn into_ref(self) -> Mat<'a, T> {
+        Mat { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+    }
+
+    /// The same view for a shorter time.
+    #[inline(always)]
+    pub const fn reborrow(&mut self) -> MatMut<'_, T> {
+        MatMut { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+    }
+
+    /// Entry `(row, col)`, 0 out of range.
+    #[inline(always)]
+    pub fn at(&self, row: usize, col: usize) -> T {
+        self.as_ref().at(row, col)
+    }
+
+    /// Sets entry `(row, col)`; nothing out of range.
+    #[inline(always)]
+    pub fn set(&mut self, row: usize, col: usize, value: T) {
+        if row < self.rows
+            && let Some(entry) = self.data.get_mut(row + col * self.stride)
+        {
+            *entry = value;
+        }
+    }
+
+    /// Column `col`, empty out of range.
+    #[inline(always)]
+    pub fn col(&mut self, col: usize) -> &mut [T] {
+        let start = col * self.stride;
+        self.data.get_mut(start..start + self.rows).unwrap_or(&mut [])
+    }
+
+    /// The columns.
+    #[inline(always)]
+    pub fn columns(&mut self) -> impl Iterator<Item = &mut [T]> {
+        let rows = self.rows;
+        self.data
+            .chunks_mut(self.stride.max(1))
+            .take(self.cols)
+            .map(move |c| c.get_mut(..rows).unwrap_or(&mut []))
+    }
+
+    /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
+    #[inline]
+    pub fn block(&mut self, row: usize, col: usize, rows: usize, cols: usize) -> MatMut<'_, T> {
+        if row + rows > self.rows || col + cols > self.cols {
+            return MatMut { data: &mut [], rows: 0, cols: 0, stride: 1 };
+        }
+        let start = row + col * self.stride;
+        let stride = self.stride;
+        let data = self.data.get_mut(start..).unwrap_or(&mut []);
+        MatMut::strided(data, rows, cols, stride)
+    }
+
+    /// The columns before `col` and those from `col` on.
+    #[inline]
+    pub fn split_at_col(self, col: usize) -> (MatMut<'a, T>, MatMut<'a, T>) {
+        let Self { data, rows, cols, stride } = self;
+        let col = col.min(cols);
+        let at = (col * stride).min(data.len());
+        let (left, right) = data.split_at_mut_checked(at).unwrap_or((&mut [], &mut []));
+        (MatMut::strided(left, rows, col, stride), MatMut::strided(right, rows, cols - col, stride))
+    }
+
+    /// Sets every entry to `value`.
+    #[inline]
+    pub fn fill(&mut self, value: T) {
+        self.columns().for_each(|c| c.fill(value));
+    }
+
+    /// Multiplies every entry by `factor`.
+    #[inline]
+    pub fn scale(&mut self, factor: T) {
+        self.columns().for_each(|c| c.iter_mut().for_each(|v| *v *= factor));
+    }
+
+    /// Copies `source`, entry by entry, as far as both reach.
+    #[inline]
+    pub fn copy_from(&mut self, source: Mat<'_, T>) {
+        for (to, from) in self.columns().zip(source.columns()) {
+            to.iter_mut().zip(from).for_each(|(t, f)| *t = *f);
+        }
+    }
+
+    /// Adds `factor * source`, entry by entry, as far as both reach.
+    #[inline]
+    pub fn add_scaled(&mut self, factor: T, source: Mat<'_, T>) {
+        for (to, from) in self.columns().zip(source.columns()) {
+            to.iter_mut().zip(from).for_each(|(t, f)| *t += factor * *f);
+        }
+    }
+
+    /// Adds `value` to the diagonal.
+    #[inline]
+    pub fn add_diagonal(&mut self, value: T) {
+        for (j, col) in self.columns().enumerate() {
+            if let Some(d) = col.get_mut(j) {
+                *d += value;
+            }
+        }
+    }
+
+    /// Copies the lower triangle of a square matrix over the upper one.
+    #[inline]
+    pub fn mirror_lower(&mut self) {
+        let mut rest = self.reborrow();
+        let mut j = 0;
+        while rest.cols > 1 {
+            let rows = rest.rows;
+            let (mut left, mut right) = rest.split_at_col(1);
+            let below = left.col(0).get(j + 1..rows).unwrap_or(&[]);
+            for (col, v) in right.columns().zip(below) {
+                if let Some(upper) = col.get_mut(j) {
+                    *upper = *v;
+                }
+            }
+            rest = right;
+            j += 1;
+        }
+    }
+}
+
+impl<'a, T: Real, const R: usize, const C: usize> From<&'a nalgebra::SMatrix<T, R, C>>
+    for Mat<'a, T>
+{
+    #[inline]
+    fn from(m: &'a nalgebra::SMatrix<T, R, C>) -> Self {
+        Self::of(m.as_slice(), R, C)
+    }
+}
+
+impl<'a, T: Real, const R: usize, const C: usize> From<&'a mut nalgebra::SMatrix<T, R, C>>
+    for MatMut<'a, T>
+{
+    #[inline]
+    fn from(m: &'a mut nalgebra::SMatrix<T, R, C>) -> Self {
+        Self::of(m.as_mut_slice(), R, C)
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a, T: Real> From<&'a nalgebra::DMatrix<T>> for Mat<'a, T> {
+    fn from(m: &'a nalgebra::DMatrix<T>) -> Self {
+        Self::of(m.as_slice(), m.nrows(), m.ncols())
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a, T: Real> From<&'a mut nalgebra::DMatrix<T>> for MatMut<'a, T> {
+    fn from(m: &'a mut nalgebra::DMatrix<T>) -> Self {
+        let (rows, cols) = m.shape();
+        Self::of(m.as_mut_slice(), rows, cols)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_of_a_view_is_the_same_entries() {
+        let data: [f64; 12] = core::array::from_fn(|i| i as f64);
+        let m = Mat::of(&data, 3, 4);
+        let b = m.block(1, 1, 2, 3);
+        assert_eq!((b.rows(), b.cols(), b.stride()), (2, 3, 3));
+        for i in 0..2 {
+            for j in 0..3 {
+                assert_eq!(b.at(i, j), m.at(i + 1, j + 1));
+            }
+        }
+        assert_eq!(m.block(2, 2, 2, 2).cols(), 0);
+    }
+
+    #[test]
+    fn mirroring_makes_the_matrix_symmetric() {
+        let mut data: [f64; 16] = core::array::from_fn(|i| i as f64);
+        let mut m = MatMut::of(&mut data, 4, 4);
+        m.mirror_lower();
+        for i in 0..4 {
+            for j in 0..4 {
+                assert_eq!(m.at(i, j), m.at(j, i));
+                assert_eq!(m.at(i.max(j), i.min(j)), (i.max(j) + 4 * i.min(j)) as f64);
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_slice_is_an_error_that_names_the_argument() {
+        let e = Mat::new("x", &[1.0_f32; 5], 2, 3).unwrap_err();
+        assert_eq!(e, ShapeError { what: "x", needed: 6, found: 5 });
+    }
+}

@@ -1,0 +1,244 @@
+//! `Real`: f32 and f64, and the only door to `exp`, `tanh`, `sqrt` and their kin.
+//!
+//! Every function comes from `libm`, with and without `std`, so that the same source gives the
+//! same bits on the host and on the target. `f32::sqrt` and friends of the standard library are
+//! never called, and neither is a fused multiply-add (212 instructions in software on thumbv7em).
+
+use core::fmt::{Debug, Display};
+use core::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// A real number: `f32` (what a microcontroller runs) or `f64` (what a reference runs).
+pub trait Real:
+    sealed::Sealed
+    + Copy
+    + Default
+    + PartialEq
+    + PartialOrd
+    + Debug
+    + Display
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + 'static
+{
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+    /// 1/2
+    const HALF: Self;
+    /// 2
+    const TWO: Self;
+    /// The gap between 1 and the next number.
+    const EPSILON: Self;
+    /// The smallest positive normal number.
+    const MIN_POSITIVE: Self;
+    /// The largest finite number.
+    const MAX: Self;
+    /// Not a number.
+    const NAN: Self;
+
+    /// A literal in this precision. Meant for constants: folded at compile time, so that an f32
+    /// image holds no double-precision code.
+    fn of(x: f64) -> Self;
+    /// A count in this precision.
+    fn from_usize(n: usize) -> Self;
+    /// The value in f64. For the desktop: on a target without a double-precision unit it links
+    /// software conversion.
+    fn to_f64(self) -> f64;
+    /// `|x|`
+    fn abs(self) -> Self;
+    /// Neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+    /// `|x|` with the sign of `sign`.
+    fn copysign(self, sign: Self) -> Self;
+    /// The square root, correctly rounded (64 instructions in software on thumbv7em).
+    fn sqrt(self) -> Self;
+    /// `e^x`
+    fn exp(self) -> Self;
+    /// `e^x - 1`
+    fn exp_m1(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
+    /// `ln(1 + x)`
+    fn ln_1p(self) -> Self;
+    /// `x^p`
+    fn powf(self, p: Self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// The inverse hyperbolic tangent.
+    fn atanh(self) -> Self;
+    /// The error function.
+    fn erf(self) -> Self;
+    /// The sine and the cosine.
+    fn sin_cos(self) -> (Self, Self);
+
+    /// `e^x` for activations: [`Real::exp`], or micromath's approximation of it in f32 where the
+    /// `micromath` feature is on.
+    #[inline(always)]
+    fn activation_exp(self) -> Self {
+        self.exp()
+    }
+    /// `tanh` for activations: [`Real::tanh`], or an approximation over micromath's `exp` in f32
+    /// where the `micromath` feature is on.
+    #[inline(always)]
+    fn activation_tanh(self) -> Self {
+        self.tanh()
+    }
+
+    /// The smaller of two numbers (the second if the first is NaN).
+    #[inline(always)]
+    fn min(self, other: Self) -> Self {
+        if self < other { self } else { other }
+    }
+    /// The larger of two numbers (the second if the first is NaN).
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        if self > other { self } else { other }
+    }
+    /// `x * x`
+    #[inline(always)]
+    fn squared(self) -> Self {
+        self * self
+    }
+    /// `x^n` by repeated squaring.
+    fn powi(self, mut n: u32) -> Self {
+        let (mut base, mut power) = (self, Self::ONE);
+        while n > 0 {
+            if n & 1 == 1 {
+                power *= base;
+            }
+            base *= base;
+            n >>= 1;
+        }
+        power
+    }
+
+    /// A large product by the host's GEMM library; see `linalg::gemm`.
+    #[cfg(feature = "std")]
+    #[doc(hidden)]
+    fn library_gemm(
+        product: crate::linalg::library::Product<'_, Self>,
+        c: crate::matrix::MatMut<'_, Self>,
+    );
+}
+
+macro_rules! real {
+    ($t:ident, $sqrt:ident, $exp:ident, $expm1:ident, $log:ident, $log1p:ident, $pow:ident,
+     $tanh:ident, $atanh:ident, $erf:ident, $sincos:path; $($approximate:tt)*) => {
+        impl Real for $t {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+            const HALF: Self = 0.5;
+            const TWO: Self = 2.0;
+            const EPSILON: Self = $t::EPSILON;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
+            const MAX: Self = $t::MAX;
+            const NAN: Self = $t::NAN;
+
+            #[inline(always)]
+            fn of(x: f64) -> Self {
+                x as $t
+            }
+            #[inline(always)]
+            fn from_usize(n: usize) -> Self {
+                n as $t
+            }
+            #[inline(always)]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> Self {
+                $t::abs(self)
+            }
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                $t::is_finite(self)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: Self) -> Self {
+                $t::copysign(self, sign)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                libm::$sqrt(self)
+            }
+            #[inline(always)]
+            fn exp(self) -> Self {
+                libm::$exp(self)
+            }
+            #[inline(always)]
+            fn exp_m1(self) -> Self {
+                libm::$expm1(self)
+            }
+            #[inline(always)]
+            fn ln(self) -> Self {
+                libm::$log(self)
+            }
+            #[inline(always)]
+            fn ln_1p(self) -> Self {
+                libm::$log1p(self)
+            }
+            #[inline(always)]
+            fn powf(self, p: Self) -> Self {
+                libm::$pow(self, p)
+            }
+            #[inline(always)]
+            fn tanh(self) -> Self {
+                libm::$tanh(self)
+            }
+            #[inline(always)]
+            fn atanh(self) -> Self {
+                libm::$atanh(self)
+            }
+            #[inline(always)]
+            fn erf(self) -> Self {
+                libm::$erf(self)
+            }
+            #[inline(always)]
+            fn sin_cos(self) -> (Self, Self) {
+                $sincos(self)
+            }
+            $($approximate)*
+
+            #[cfg(feature = "std")]
+            #[inline]
+            fn library_gemm(
+                product: crate::linalg::library::Product<'_, Self>,
+                c: crate::matrix::MatMut<'_, Self>,
+            ) {
+                crate::linalg::library::$t(product, c);
+            }
+        }
+    };
+}
+
+real!(f64, sqrt, exp, expm1, log, log1p, pow, tanh, atanh, erf, libm::sincos;);
+real!(f32, sqrtf, expf, expm1f, logf, log1pf, powf, tanhf, atanhf, erff, libm::sincosf;
+    #[cfg(feature = "micromath")]
+    #[inline(always)]
+    fn activation_exp(self) -> Self {
+        micromath::F32Ext::exp(self)
+    }
+    #[cfg(feature = "micromath")]
+    #[inline(always)]
+    fn activation_tanh(self) -> Self {
+        // tanh z = 1 - 2 / (e^2z + 1): no cancellation that an approximate exp would not have.
+        1.0 - 2.0 / (micromath::F32Ext::exp(2.0 * self.clamp(-10.0, 10.0)) + 1.0)
+    }
+);
