@@ -117,11 +117,15 @@ impl<'a, T: Real> Mat<'a, T> {
     /// The columns.
     #[inline(always)]
     pub fn columns(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+        self.columns_from(0)
+    }
+
+    /// The columns from `col` on.
+    #[inline(always)]
+    pub fn columns_from(&self, col: usize) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let rows = self.rows;
-        self.data
-            .chunks(self.stride.max(1))
-            .take(self.cols)
-            .map(move |c| c.get(..rows).unwrap_or(&[]))
+        let data = self.data.get(col * self.stride..).unwrap_or(&[]);
+        data.chunks(self.stride.max(1)).map(move |c| c.get(..rows).unwrap_or(&[]))
     }
 
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
@@ -270,6 +274,15 @@ impl<'a, T: Real> MatMut<'a, T> {
             .chunks_mut(self.stride.max(1))
             .take(self.cols)
             .map(move |c| c.get_mut(..rows).unwrap_or(&mut []))
+    }
+
+    /// Columns `col..col + N` apart; empty ones out of range.
+    #[inline(always)]
+    pub fn columns_array<const N: usize>(&mut self, col: usize) -> [&mut [T]; N] {
+        let (rows, stride) = (self.rows, self.stride.max(1));
+        let data = self.data.get_mut(col * stride..).unwrap_or(&mut []);
+        let mut columns = data.chunks_mut(stride);
+        core::array::from_fn(|_| columns.next().and_then(|c| c.get_mut(..rows)).unwrap_or(&mut []))
     }
 
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.

@@ -33,6 +33,7 @@ pub trait Real:
     + SubAssign
     + MulAssign
     + DivAssign
+    + crate::linalg::Kernels
     + 'static
 {
     /// 0

@@ -1,0 +1,43 @@
+//! The kernels of each precision, compiled once and in this crate.
+//!
+//! A generic function is compiled in the crate that calls it, at that crate's optimisation
+//! level. These methods are not generic once `T` is named, so a firmware can build `nanocurv` at
+//! `opt-level = 3` (the kernels) and the rest, the algorithms included, at `"s"`.
+
+use super::{gemm, hadamard, invert, ldlt, syrk, triangular};
+use crate::error::LinalgError;
+use crate::matrix::{Mat, MatMut};
+
+macro_rules! kernels {
+    ($($name:ident ($($arg:ident: $arg_type:ty),*) $(-> $result:ty)? = $path:path;)*) => {
+        /// The kernels behind `linalg`'s functions; shapes are checked there.
+        pub trait Kernels: Sized {
+            $(#[doc(hidden)]
+            fn $name($($arg: $arg_type),*) $(-> $result)?;)*
+        }
+        kernels!(@impl f32 $($name ($($arg: $arg_type),*) $(-> $result)? = $path;)*);
+        kernels!(@impl f64 $($name ($($arg: $arg_type),*) $(-> $result)? = $path;)*);
+    };
+    (@impl $t:ident $($name:ident ($($arg:ident: $arg_type:ty),*) $(-> $result:ty)? = $path:path;)*) => {
+        impl Kernels for $t {
+            $(fn $name($($arg: $arg_type),*) $(-> $result)? {
+                $path($($arg),*)
+            })*
+        }
+    };
+}
+
+kernels! {
+    gemm_nn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nn;
+    gemm_tn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::tn;
+    gemm_nt(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nt;
+    syrk_tn(alpha: Self, a: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = syrk::tn;
+    syrk_nt(alpha: Self, a: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = syrk::nt;
+    ldlt(a: MatMut<'_, Self>) -> Result<(), LinalgError> = ldlt::factor;
+    solve_lower(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower;
+    solve_lower_transpose(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose;
+    solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
+    solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
+    invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;
+    hadamard(s: (Mat<'_, Self>, Mat<'_, Self>), x: (Mat<'_, Self>, Mat<'_, Self>), scale: Self, shift: Self, symmetric: bool, k: MatMut<'_, Self>) = hadamard::tiled;
+}

@@ -1,0 +1,319 @@
+//! The symmetric positive definite factorisation without square roots.
+//!
+//! ```text
+//! A = L D L^T      A: n x n, L unit lower triangular, D diagonal and positive
+//! ```
+//! In place: L below the diagonal, D on it; the upper triangle is workspace and ends up holding
+//! `D L^T`. Only the lower triangle of A is read. n^3 / 6 multiply-accumulates, in panels of four
+//! columns:
+//!
+//! ```text
+//! T   = A[i, J] - L[i, :J] (D L^T)[:J, J]       a register tile over the columns before J
+//! W   = T L[J, J]^-T                            in registers
+//! L[i, J] = W D[J]^-1,  (D L^T)[J, i] = W^T
+//! ```
+
+use super::tile::{Tile, across, along, sum_of_outer_products};
+use super::triangular::{put, residual};
+use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
+use crate::matrix::{Mat, MatMut};
+use crate::scalar::Real;
+use crate::scratch::Scratch;
+
+/// Factors `A = L D L^T` in place. Only the lower triangle is read.
+///
+/// # Errors
+/// [`LinalgError::Shape`] unless A is square, [`LinalgError::NotPositive`] with the index of the
+/// first pivot that is zero or negative, [`LinalgError::NonFinite`] with the index of the first
+/// pivot that is infinite or NaN, which it is if A holds such a value in its lower triangle.
+pub fn ldlt<T: Real>(a: MatMut<'_, T>) -> Result<(), LinalgError> {
+    ShapeError::check("factored matrix columns", a.rows(), a.cols())?;
+    T::ldlt(a)
+}
+
+/// Solves `A X = B` in place, given the factors that [`ldlt`] left: `B: n x m`.
+///
+/// # Errors
+/// [`ShapeError`] if the sizes do not fit together.
+pub fn ldlt_solve<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), ShapeError> {
+    ShapeError::check("factored matrix columns", l.rows(), l.cols())?;
+    ShapeError::check("right-hand side rows", l.rows(), b.rows())?;
+    T::solve_lower(l, b.reborrow());
+    for column in b.columns() {
+        column.iter_mut().zip(diagonal(l)).for_each(|(b, d)| *b /= *d);
+    }
+    T::solve_lower_transpose(l, b);
+    Ok(())
+}
+
+/// Solves `X A = B` in place, given the factors that [`ldlt`] left: `B: m x n`.
+///
+/// # Errors
+/// [`ShapeError`] if the sizes do not fit together.
+pub fn ldlt_solve_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), ShapeError> {
+    ShapeError::check("factored matrix columns", l.rows(), l.cols())?;
+    ShapeError::check("right-hand side columns", l.cols(), b.cols())?;
+    T::solve_lower_transpose_right(l, b.reborrow());
+    for (column, d) in b.columns().zip(diagonal(l)) {
+        let reciprocal = T::ONE / *d;
+        column.iter_mut().for_each(|b| *b *= reciprocal);
+    }
+    T::solve_lower_right(l, b);
+    Ok(())
+}
+
+/// Scratch of [`ldlt_inverse`] for an `n x n` matrix.
+pub const fn ldlt_inverse_scratch(n: usize) -> usize {
+    n
+}
+
+/// Replaces a symmetric positive definite A by its inverse, both triangles, through
+/// `A^-1 = M^T D^-1 M`, `M = L^-1`. n^3 / 2 multiply-accumulates.
+///
+/// # Errors
+/// Those of [`ldlt`], and [`LinalgError::Scratch`].
+pub fn ldlt_inverse<T: Real>(mut a: MatMut<'_, T>, scratch: &mut [T]) -> Result<(), LinalgError> {
+    let n = a.rows();
+    let d = Scratch::new(scratch, ldlt_inverse_scratch(n))?.take(n)?;
+    ldlt(a.reborrow())?;
+    for (reciprocal, d) in d.iter_mut().zip(diagonal(a.as_ref())) {
+        *reciprocal = T::ONE / *d;
+    }
+    T::invert_lower(a.reborrow(), d);
+    a.mirror_lower();
+    Ok(())
+}
+
+/// `ln det A`, given the factors that [`ldlt`] left.
+pub fn ldlt_logdet<T: Real>(l: Mat<'_, T>) -> T {
+    diagonal(l).fold(T::ZERO, |sum, d| sum + d.ln())
+}
+
+/// The diagonal of a square matrix.
+#[inline(always)]
+pub(crate) fn diagonal<'a, T: Real>(a: Mat<'a, T>) -> impl Iterator<Item = &'a T> + use<'a, T> {
+    a.data().iter().step_by(a.stride() + 1)
+}
+
+/// See [`ldlt`].
+#[inline(always)]
+pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
+    let n = a.rows();
+    let mut j = 0;
+    while j + 4 <= n {
+        panel::<T, 4>(&mut a, j)?;
+        j += 4;
+    }
+    while j < n {
+        panel::<T, 1>(&mut a, j)?;
+        j += 1;
+    }
+    Ok(())
+}
+
+/// Columns `j..j + W`: the corner, then the tiles below it.
+#[inline(always)]
+fn panel<T: Real, const W: usize>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), LinalgError> {
+    let n = a.rows();
+    let (left, rest) = a.reborrow().split_at_col(j);
+    let (mut panel, mut right) = rest.split_at_col(W);
+    let left = left.into_ref();
+    let mut columns = panel.columns_array::<W>(0);
+
+    let mut corner = update::<T, W, W>(left, &columns, j, j);
+    let reciprocal = factor_corner(&mut corner).map_err(|(k, pivot)| {
+        let index = size(j + k);
+        if pivot.is_finite() {
+            LinalgError::NotPositive { pivot: index }
+        } else {
+            LinalgError::NonFinite(NonFiniteError { what: "pivot", index })
+        }
+    })?;
+    put(&mut columns, j, corner);
+
+    let mut i = j + W;
+    while W == 4 && i + 4 <= n {
+        below::<T, 4, W>(left, &mut columns, &mut right, &corner, &reciprocal, i, j);
+        i += 4;
+    }
+    while i < n {
+        below::<T, 1, W>(left, &mut columns, &mut right, &corner, &reciprocal, i, j);
+        i += 1;
+    }
+    Ok(())
+}
+
+/// `A[i, J] - L[i, :J] (D L^T)[:J, J]`
+#[inline(always)]
+fn update<T: Real, const M: usize, const W: usize>(
+    left: Mat<'_, T>,
+    columns: &[&mut [T]; W],
+    i: usize,
+    j: usize,
+) -> Tile<T, M, W> {
+    let above = columns.each_ref().map(|c| c.get(..j).unwrap_or(&[]));
+    residual(columns, i, sum_of_outer_products(along(left, i), across(above)))
+}
+
+/// `L D L^T` of a corner in registers; `1 / D`, or the pivot that is not positive.
+#[inline(always)]
+fn factor_corner<T: Real, const W: usize>(a: &mut Tile<T, W, W>) -> Result<[T; W], (usize, T)> {
+    let mut reciprocal = [T::ZERO; W];
+    for k in 0..W {
+        let pivot = a[k][k];
+        if !(pivot > T::ZERO && pivot.is_finite()) {
+            return Err((k, pivot));
+        }
+        reciprocal[k] = T::ONE / pivot;
+        let column = a[k];
+        for c in k + 1..W {
+            let l = column[c] * reciprocal[k];
+            for r in c..W {
+                a[c][r] -= l * column[r];
+            }
+            a[k][c] = l;
+        }
+    }
+    Ok(reciprocal)
+}
+
+/// M rows of the panel from `i`: `W = T L_JJ^-T`, `L = W / D`, and `(D L^T)[J, i] = W^T`.
+#[inline(always)]
+fn below<T: Real, const M: usize, const W: usize>(
+    left: Mat<'_, T>,
+    columns: &mut [&mut [T]; W],
+    right: &mut MatMut<'_, T>,
+    corner: &Tile<T, W, W>,
+    reciprocal: &[T; W],
+    i: usize,
+    j: usize,
+) {
+    let mut tile = update::<T, M, W>(left, columns, i, j);
+    for c in 0..W {
+        let solved = tile[c];
+        for r in c + 1..W {
+            let l = corner[c][r];
+            tile[r].iter_mut().zip(solved).for_each(|(t, s)| *t -= l * s);
+        }
+    }
+    for (m, column) in right.columns_array::<M>(i - j - W).into_iter().enumerate() {
+        if let Some(above) = column.get_mut(j..).and_then(|c| c.first_chunk_mut::<W>()) {
+            above.iter_mut().zip(tile).for_each(|(u, w)| *u = w[m]);
+        }
+    }
+    for (column, reciprocal) in tile.iter_mut().zip(reciprocal) {
+        column.iter_mut().for_each(|t| *t *= *reciprocal);
+    }
+    put(columns, i, tile);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::gemm;
+    use crate::linalg::tests::{filled, relative_difference, spd};
+    use std::vec;
+    use std::vec::Vec;
+
+    fn reconstruct(l: Mat<'_, f64>) -> Vec<f64> {
+        let n = l.rows();
+        let mut product = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..n {
+                for k in 0..=i.min(j) {
+                    let lik = if i == k { 1.0 } else { l.at(i, k) };
+                    let ljk = if j == k { 1.0 } else { l.at(j, k) };
+                    product[i + j * n] += lik * l.at(k, k) * ljk;
+                }
+            }
+        }
+        product
+    }
+
+    #[test]
+    fn the_factors_multiply_to_the_matrix() {
+        for n in 1..20 {
+            let a = spd(n);
+            let mut l = a.clone();
+            ldlt(MatMut::of(&mut l, n, n)).unwrap();
+            assert!(relative_difference(&reconstruct(Mat::of(&l, n, n)), &a) < 1e-13, "n = {n}");
+        }
+    }
+
+    #[test]
+    fn only_the_lower_triangle_is_read() {
+        let n = 7;
+        let (mut a, mut b) = (spd(n), spd(n));
+        for j in 0..n {
+            for i in 0..j {
+                b[i + j * n] = f64::NAN;
+            }
+        }
+        ldlt(MatMut::of(&mut a, n, n)).unwrap();
+        ldlt(MatMut::of(&mut b, n, n)).unwrap();
+        for j in 0..n {
+            assert_eq!(a[j + j * n..(j + 1) * n], b[j + j * n..(j + 1) * n]);
+        }
+    }
+
+    #[test]
+    fn solves_undo_the_product_on_either_side() {
+        for n in 1..14 {
+            for m in [1, 2, 4, 5, 9] {
+                let a = spd(n);
+                let mut l = a.clone();
+                ldlt(MatMut::of(&mut l, n, n)).unwrap();
+                let x = filled(n, m);
+                let mut b = vec![0.0; n * m];
+                gemm(1.0, Mat::of(&a, n, n), Mat::of(&x, n, m), 0.0, MatMut::of(&mut b, n, m))
+                    .unwrap();
+                ldlt_solve(Mat::of(&l, n, n), MatMut::of(&mut b, n, m)).unwrap();
+                assert!(relative_difference(&b, &x) < 1e-10, "left, n = {n}, m = {m}");
+
+                let x = filled(m, n);
+                gemm(1.0, Mat::of(&x, m, n), Mat::of(&a, n, n), 0.0, MatMut::of(&mut b, m, n))
+                    .unwrap();
+                ldlt_solve_right(Mat::of(&l, n, n), MatMut::of(&mut b, m, n)).unwrap();
+                assert!(relative_difference(&b, &x) < 1e-10, "right, n = {n}, m = {m}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_inverse_times_the_matrix_is_the_identity() {
+        for n in 1..20 {
+            let a = spd(n);
+            let mut inverse = a.clone();
+            let mut scratch = vec![0.0; ldlt_inverse_scratch(n)];
+            ldlt_inverse(MatMut::of(&mut inverse, n, n), &mut scratch).unwrap();
+            let mut product = vec![0.0; n * n];
+            let (a, inverse) = (Mat::of(&a, n, n), Mat::of(&inverse, n, n));
+            gemm(1.0, a, inverse, 0.0, MatMut::of(&mut product, n, n)).unwrap();
+            let identity: Vec<f64> =
+                (0..n * n).map(|k| if k % n == k / n { 1.0 } else { 0.0 }).collect();
+            assert!(relative_difference(&product, &identity) < 1e-10, "n = {n}");
+            for i in 0..n {
+                for j in 0..n {
+                    assert_eq!(inverse.at(i, j), inverse.at(j, i));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_pivot_that_fails_is_named() {
+        for n in [1, 3, 4, 6, 9] {
+            for bad in 0..n {
+                let mut a: Vec<f64> =
+                    (0..n * n).map(|k| if k % n == k / n { 2.0 } else { 0.0 }).collect();
+                a[bad + bad * n] = 0.0;
+                let error = ldlt(MatMut::of(&mut a, n, n)).unwrap_err();
+                assert_eq!(error, LinalgError::NotPositive { pivot: bad as u32 });
+                let mut a = spd(n);
+                a[n - 1 + bad * n] = f64::NAN;
+                let error = ldlt(MatMut::of(&mut a, n, n)).unwrap_err();
+                assert!(matches!(error, LinalgError::NonFinite(_)), "n = {n}, column {bad}");
+            }
+        }
+    }
+}
