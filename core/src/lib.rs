@@ -10,6 +10,7 @@ extern crate std;
 pub mod error;
 pub mod linalg;
 pub mod matrix;
+pub mod random;
 pub mod scalar;
 pub mod scratch;
 
