@@ -217,7 +217,7 @@ pub(super) fn sort_ascending<T: Real>(values: &mut [T], vectors: &mut MatMut<'_,
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
     use nalgebra::DMatrix;
@@ -231,7 +231,6 @@ mod tests {
     fn methods<T: Real>() -> Vec<Method<T>> {
         vec![
             |a, values, vectors, _| jacobi_eigh(a, values, vectors),
-            #[cfg(feature = "std")]
             |a, values, vectors, scratch| {
                 check(a.as_ref(), values, vectors.as_ref())?;
                 tridiagonal::eigh(a, values, vectors, scratch)

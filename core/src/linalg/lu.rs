@@ -60,7 +60,7 @@ fn factor_panel<T: Real>(
         else {
             continue;
         };
-        below.iter_mut().for_each(|v| *v = *v / *pivot);
+        below.iter_mut().for_each(|v| *v /= *pivot);
         for col in right.columns() {
             if let Some((u, rest)) = col.get_mut(k..).and_then(|c| c.split_first_mut()) {
                 subtract_multiple(*u, below, rest);
@@ -116,7 +116,7 @@ pub fn lu_solve<T: Real>(
             ) else {
                 continue;
             };
-            *last = *last / *pivot;
+            *last /= *pivot;
             subtract_multiple(*last, u, above);
         }
     }
@@ -175,7 +175,7 @@ fn check_solve<T: Real>(lu: Mat<'_, T>, pivots: &[usize], b: Mat<'_, T>) -> Resu
     ShapeError::check("b rows", n, b.rows())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
     use nalgebra::DMatrix;

@@ -29,7 +29,7 @@ pub(super) fn rotate<T: Real>(x: &mut [T], y: &mut [T], c: T, s: T) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
     use super::*;
 

@@ -43,7 +43,7 @@ pub(super) fn eigh<T: Real>(
     let far = largest > T::MAX.sqrt() * T::EPSILON || largest * T::EPSILON < T::MIN_POSITIVE.sqrt();
     let unit = if far && largest > T::ZERO { largest } else { T::ONE };
     if unit != T::ONE {
-        a.columns().flatten().for_each(|v| *v = *v / unit);
+        a.columns().flatten().for_each(|v| *v /= unit);
     }
 
     reduce(&mut a, values, e, tau);
