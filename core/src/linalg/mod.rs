@@ -1,9 +1,10 @@
 //! Kernels over run-time sized, column-major slice views: products, the symmetric factorisation
-//! without square roots, triangular solves.
+//! without square roots, triangular solves, LU and the symmetric eigendecomposition.
 //!
 //! All are made of one register tile, run in any precision and never panic. A wrong shape is an
 //! error that names the argument.
 
+pub mod eigen;
 mod gemm;
 mod hadamard;
 mod invert;
@@ -11,16 +12,22 @@ mod kernels;
 mod ldlt;
 #[cfg(feature = "std")]
 pub mod library;
+pub mod lu;
+mod rotation;
 mod syrk;
 mod tile;
 mod triangular;
+#[cfg(feature = "std")]
+mod tridiagonal;
 
+pub use eigen::{EighInfo, JACOBI_LIMIT, eigh, eigh_scratch, jacobi_eigh};
 pub use gemm::{gemm, gemm_nt, gemm_tn};
 pub use hadamard::{hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
     ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet, ldlt_solve, ldlt_solve_right,
 };
+pub use lu::{lu, lu_log_determinant, lu_solve, lu_solve_transpose};
 pub use syrk::{syrk_nt, syrk_tn};
 pub use triangular::{
     solve_lower, solve_lower_right, solve_lower_transpose, solve_lower_transpose_right,

@@ -1,0 +1,48 @@
+//! Plane rotations.
+//!
+//! ```text
+//! (x, y) := (c x + s y, c y - s x),   c^2 + s^2 = 1
+//! ```
+
+use crate::scalar::Real;
+
+/// `c`, `s` and `r >= 0` with `c x + s y = r` and `c y - s x = 0`, without needless overflow or
+/// underflow.
+#[cfg(feature = "std")]
+pub(super) fn annihilate<T: Real>(x: T, y: T) -> (T, T, T) {
+    let scale = x.abs().max(y.abs());
+    if scale == T::ZERO {
+        return (T::ONE, T::ZERO, T::ZERO);
+    }
+    let (u, v) = (x / scale, y / scale);
+    let r = (u * u + v * v).sqrt();
+    (u / r, v / r, r * scale)
+}
+
+/// Rotates two columns.
+#[inline]
+pub(super) fn rotate<T: Real>(x: &mut [T], y: &mut [T], c: T, s: T) {
+    for (x, y) in x.iter_mut().zip(y) {
+        let (u, v) = (*x, *y);
+        *x = c * u + s * v;
+        *y = c * v - s * u;
+    }
+}
+
+#[cfg(all(test, feature = "std"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotation_keeps_lengths_and_annihilates() {
+        for (x, y) in [(3.0_f64, 4.0), (0.0, 0.0), (0.0, -2.0), (1e-300, 1e-300), (1e300, -1e300)] {
+            let (c, s, r) = annihilate(x, y);
+            assert!((c * c + s * s - 1.0).abs() < 1e-15);
+            assert!((c * x + s * y - r).abs() <= 1e-15 * r);
+            assert!((c * y - s * x).abs() <= 1e-15 * r);
+            let (mut u, mut v) = ([x], [y]);
+            rotate(&mut u, &mut v, c, s);
+            assert!((u[0] - r).abs() <= 1e-15 * r && v[0].abs() <= 1e-15 * r);
+        }
+    }
+}
