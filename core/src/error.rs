@@ -21,6 +21,7 @@ macro_rules! error_type {
         impl core::error::Error for $name {}
     };
 }
+#[allow(unused_imports)] // Families live with their modules.
 pub(crate) use error_type;
 
 /// A size as the error types carry it; sizes beyond `u32` saturate.
@@ -101,6 +102,11 @@ impl NonFiniteError {
     /// # Errors
     /// The error that names `what` and the first offending position.
     pub fn check<T: crate::scalar::Real>(what: &'static str, values: &[T]) -> Result<(), Self> {
+        // 0 v is 0 for every finite v: one multiply-accumulate a value where all is well.
+        let zero = values.iter().fold(T::ZERO, |sum, v| sum + T::ZERO * *v);
+        if zero == T::ZERO {
+            return Ok(());
+        }
         match values.iter().position(|v| !v.is_finite()) {
             None => Ok(()),
             Some(index) => Err(Self { what, index: size(index) }),
@@ -171,6 +177,7 @@ macro_rules! from_common_errors {
         }
     };
 }
+#[allow(unused_imports)] // Families live with their modules.
 pub(crate) use from_common_errors;
 from_common_errors!(LinalgError);
 
@@ -226,6 +233,15 @@ error_type! {
         OutputActivation,
         /// The batch holds no samples.
         EmptyBatch,
+        /// Class labels with a loss that takes values.
+        Labels,
+        /// A class label is out of range.
+        Label {
+            /// The sample.
+            sample: u32,
+            /// The number of classes.
+            classes: u32,
+        },
         /// The output index is out of range.
         Output {
             /// The number of outputs.
@@ -252,6 +268,13 @@ impl fmt::Display for NetworkError {
                 write!(f, "the last layer must be linear, found an activation")
             }
             Self::EmptyBatch => write!(f, "the batch holds no samples"),
+            Self::Labels => write!(f, "class labels need the cross-entropy loss"),
+            Self::Label { sample, classes } => {
+                write!(
+                    f,
+                    "targets: the label of sample {sample} is not below {classes}, the number of outputs"
+                )
+            }
             Self::Output { outputs, found } => {
                 write!(f, "output {found} is out of range: the network has {outputs}")
             }

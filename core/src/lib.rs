@@ -10,9 +10,12 @@ extern crate std;
 pub mod error;
 pub mod linalg;
 pub mod matrix;
+pub mod network;
 pub mod random;
 pub mod scalar;
 pub mod scratch;
 
 pub use matrix::{Mat, MatMut};
+#[doc(no_inline)]
+pub use nalgebra::SMatrix;
 pub use scalar::Real;

@@ -4,6 +4,7 @@
 //! gemm     C = alpha A   B   + beta C      A: m x k, B: k x n
 //! gemm_tn  C = alpha A^T B   + beta C      A: k x m, B: k x n
 //! gemm_nt  C = alpha A   B^T + beta C      A: m x k, B: n x k
+//! gemm_hadamard  C = C .* (alpha A B)      A: m x k, B: k x n
 //! ```
 //! `beta = 0` overwrites C, whatever it holds. In register tiles ([`super::tile`]) up to
 //! [`LIBRARY_FROM`] multiply-accumulates; beyond, with the `std` feature, by the host's library.
@@ -64,6 +65,21 @@ pub fn gemm_nt<T: Real>(
 ) -> Result<(), ShapeError> {
     check((a.rows(), a.cols()), (b.cols(), b.rows()), &c)?;
     T::gemm_nt(alpha, a, b, beta, c);
+    Ok(())
+}
+
+/// `C = C .* (alpha A B)`, entry by entry.
+///
+/// # Errors
+/// [`ShapeError`] if the sizes do not fit together.
+pub fn gemm_hadamard<T: Real>(
+    alpha: T,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    c: MatMut<'_, T>,
+) -> Result<(), ShapeError> {
+    check((a.rows(), a.cols()), (b.rows(), b.cols()), &c)?;
+    T::gemm_hadamard(alpha, a, b, c);
     Ok(())
 }
 
@@ -144,4 +160,44 @@ pub(crate) fn tn<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: Ma
 #[inline(always)]
 pub(crate) fn nt<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
     tiled::<T, Rows, Rows>(alpha, a, b, beta, c, Part::All);
+}
+/// See [`nn`].
+#[inline(always)]
+pub(crate) fn hadamard<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, mut c: MatMut<'_, T>) {
+    #[cfg(feature = "std")]
+    if a.rows() * a.cols() * b.cols() >= LIBRARY_FROM {
+        // By column blocks, so that the product stays in cache.
+        const BLOCK: usize = 64;
+        let (m, n) = (c.rows(), c.cols());
+        let mut product = std::vec![T::ZERO; m * BLOCK.min(n)];
+        for j in (0..n).step_by(BLOCK) {
+            let width = BLOCK.min(n - j);
+            let mut product = MatMut::of(product.get_mut(..m * width).unwrap_or(&mut []), m, width);
+            nn(alpha, a, b.columns_range(j, width), T::ZERO, product.reborrow());
+            for (c, p) in c.block(0, j, m, width).columns().zip(product.columns()) {
+                c.iter_mut().zip(p).for_each(|(c, p)| *c *= *p);
+            }
+        }
+        return;
+    }
+    let (m, n) = (c.rows(), c.cols());
+    each_tile(m, n, Part::All, &mut Hadamard { alpha, a, b, c: c.reborrow() });
+}
+
+/// `C .* (alpha A B)`, tile by tile.
+struct Hadamard<'a, 'c, T> {
+    alpha: T,
+    a: Mat<'a, T>,
+    b: Mat<'a, T>,
+    c: MatMut<'c, T>,
+}
+
+impl<T: Real> Visit for Hadamard<'_, '_, T> {
+    #[inline(always)]
+    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize) {
+        let alpha = self.alpha;
+        let tile =
+            sum_of_outer_products::<T, M, N>(Rows::read(self.a, i), Columns::read(self.b, j));
+        update(&mut self.c, i, j, tile, |c, sum| *c *= alpha * sum);
+    }
 }

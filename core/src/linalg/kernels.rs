@@ -31,6 +31,7 @@ kernels! {
     gemm_nn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nn;
     gemm_tn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::tn;
     gemm_nt(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nt;
+    gemm_hadamard(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, c: MatMut<'_, Self>) = gemm::hadamard;
     syrk_tn(alpha: Self, a: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = syrk::tn;
     syrk_nt(alpha: Self, a: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = syrk::nt;
     ldlt(a: MatMut<'_, Self>) -> Result<(), LinalgError> = ldlt::factor;

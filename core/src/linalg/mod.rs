@@ -21,7 +21,7 @@ mod triangular;
 mod tridiagonal;
 
 pub use eigen::{EighInfo, JACOBI_LIMIT, eigh, eigh_scratch, jacobi_eigh};
-pub use gemm::{gemm, gemm_nt, gemm_tn};
+pub use gemm::{gemm, gemm_hadamard, gemm_nt, gemm_tn};
 pub use hadamard::{hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
