@@ -11,6 +11,7 @@ pub mod error;
 pub mod linalg;
 pub mod matrix;
 pub mod network;
+pub mod ntk;
 pub mod random;
 pub mod scalar;
 pub mod scratch;
