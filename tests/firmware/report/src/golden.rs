@@ -38,6 +38,9 @@ pub fn compare(folder: &Path, rows: &[Row], faults: &mut Vec<String>) -> Result<
         };
         for (bits, profile) in row.bits.iter().zip(PROFILES) {
             let values = floats(bits).with_context(|| format!("{task} ({profile})"))?;
+            if least > 0.0 && values.is_empty() {
+                continue; // a yardstick of another form
+            }
             if let Some(fault) = difference(golden, &values, golden.tolerance.max(least)) {
                 faults.push(format!("{task} ({profile}): {fault}"));
             }

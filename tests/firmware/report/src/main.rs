@@ -1,6 +1,6 @@
 //! Judges and prints what `tests/firmware/run` measured.
 //!
-//! Reads `target/table/{release,size}`: `FAMILY.jsonl` (the rows that the image printed),
+//! Reads `target/table/{release,size,mixed}`: `FAMILY.jsonl` (the rows that the image printed),
 //! `FAMILY.elf` and, unless `--quick`, `baseline.elf` and one `TASK.elf` per row.
 
 mod golden;

@@ -21,71 +21,70 @@ struct Printed {
 pub struct Row {
     pub figures: Figures,
     /// The results' bits, one per profile.
-    pub bits: [String; 2],
+    pub bits: Vec<String>,
 }
 
-/// The figures of one task, as the budgets hold them: `_s` at opt-level "s".
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// The figures of one task, as the budgets hold them: at opt-level 3, `_s` at "s", `_mixed` with
+/// the kernels at 3 and the rest at "s".
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Figures {
     pub task: String,
     pub instructions: Option<u64>,
     pub instructions_s: Option<u64>,
+    pub instructions_mixed: Option<u64>,
     pub flash: Option<u64>,
     pub flash_s: Option<u64>,
+    pub flash_mixed: Option<u64>,
     pub stack: Option<u64>,
     pub stack_s: Option<u64>,
+    pub stack_mixed: Option<u64>,
     pub scratch: Option<u64>,
 }
 
-/// The profiles: opt-level 3 and "s".
-pub const PROFILES: [&str; 2] = ["release", "size"];
+/// The profiles, in the order of the figures.
+pub const PROFILES: [&str; 3] = ["release", "size", "mixed"];
 
 /// The rows of one image. What is wrong with them is added to `faults`.
 pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -> Result<Vec<Row>> {
-    let mut profiles = Vec::new();
-    for profile in PROFILES {
+    let mut rows: Vec<Row> = Vec::new();
+    for (p, profile) in PROFILES.into_iter().enumerate() {
         let folder = table.join(profile);
-        let elf = folder.join(format!("{family}.elf"));
-        for symbol in image::unwanted(&elf)? {
+        for symbol in image::unwanted(&folder.join(format!("{family}.elf")))? {
             faults.push(format!("{family} ({profile}): the image holds {symbol}"));
         }
-        profiles.push((printed(&folder.join(format!("{family}.jsonl")))?, folder));
-    }
-    let [(speed, speed_folder), (size, size_folder)] =
-        <[_; 2]>::try_from(profiles).ok().context("two profiles")?;
-    let flash = |folder: &Path, task: &str| -> Result<Option<u64>> {
-        if quick {
-            return Ok(None);
-        }
-        let with = image::flash(&folder.join(format!("{task}.elf")))?;
-        let without = image::flash(&folder.join("baseline.elf"))?;
-        Ok(Some(with.saturating_sub(without)))
-    };
-    let mut rows = Vec::new();
-    for (speed, size) in speed.into_iter().zip(size) {
-        for (p, profile) in [(&speed, PROFILES[0]), (&size, PROFILES[1])] {
-            if let Some(error) = &p.error {
-                faults.push(format!("{} ({profile}): {error}", p.task));
+        for (i, printed) in
+            printed(&folder.join(format!("{family}.jsonl")))?.into_iter().enumerate()
+        {
+            let task = printed.task;
+            if let Some(error) = printed.error {
+                faults.push(format!("{task} ({profile}): {error}"));
             }
-            if p.instructions.is_none() || p.stack.is_none() {
-                faults.push(format!("{} ({profile}): beyond what can be measured", p.task));
+            if printed.instructions.is_none() || printed.stack.is_none() {
+                faults.push(format!("{task} ({profile}): beyond what can be measured"));
             }
+            let flash = if quick { None } else { Some(flash(&folder, &task)?) };
+            if rows.len() <= i {
+                let scratch = Some(printed.scratch);
+                let figures = Figures { task, scratch, ..Figures::default() };
+                rows.push(Row { figures, bits: Vec::new() });
+            }
+            let row = &mut rows[i];
+            row.bits.push(printed.bits.unwrap_or_default());
+            let f = &mut row.figures;
+            *[&mut f.instructions, &mut f.instructions_s, &mut f.instructions_mixed][p] =
+                printed.instructions;
+            *[&mut f.flash, &mut f.flash_s, &mut f.flash_mixed][p] = flash;
+            *[&mut f.stack, &mut f.stack_s, &mut f.stack_mixed][p] = printed.stack;
         }
-        rows.push(Row {
-            figures: Figures {
-                instructions: speed.instructions,
-                instructions_s: size.instructions,
-                flash: flash(&speed_folder, &speed.task)?,
-                flash_s: flash(&size_folder, &speed.task)?,
-                stack: speed.stack,
-                stack_s: size.stack,
-                scratch: Some(speed.scratch),
-                task: speed.task,
-            },
-            bits: [speed.bits.unwrap_or_default(), size.bits.unwrap_or_default()],
-        });
     }
     Ok(rows)
+}
+
+/// The bytes that a task adds to the image of the harness.
+fn flash(folder: &Path, task: &str) -> Result<u64> {
+    let with = image::flash(&folder.join(format!("{task}.elf")))?;
+    let without = image::flash(&folder.join("baseline.elf"))?;
+    Ok(with.saturating_sub(without))
 }
 
 fn printed(path: &Path) -> Result<Vec<Printed>> {

@@ -10,14 +10,18 @@ use std::path::Path;
 const ALLOWANCE: f64 = 0.05;
 
 impl Figures {
-    fn named(&self) -> [(&'static str, Option<u64>); 7] {
+    /// Every figure with its name.
+    fn named(&self) -> [(&'static str, Option<u64>); 10] {
         [
             ("instructions", self.instructions),
             ("instructions s", self.instructions_s),
+            ("instructions mixed", self.instructions_mixed),
             ("flash", self.flash),
             ("flash s", self.flash_s),
+            ("flash mixed", self.flash_mixed),
             ("stack", self.stack),
             ("stack s", self.stack_s),
+            ("stack mixed", self.stack_mixed),
             ("scratch", self.scratch),
         ]
     }
@@ -25,23 +29,24 @@ impl Figures {
 
 /// The table as a person reads it; bytes but for the instructions.
 pub fn text(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
-    table.set_header([
+    let header = [
         "task",
         "instructions O3",
-        "instructions s",
+        "Os",
+        "mixed",
         "flash O3",
-        "flash s",
+        "Os",
+        "mixed",
         "stack O3",
-        "stack s",
+        "Os",
+        "mixed",
         "scratch",
-    ]);
-    for row in rows {
-        let mut cells = vec![row.figures.task.clone()];
-        let figures = row.figures.named();
-        cells.extend(figures.iter().map(|(_, f)| f.map_or_else(String::new, |f| f.to_string())));
-        table.add_row(cells);
+    ];
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header(header);
+    for Row { figures, .. } in rows {
+        let cells = figures.named().map(|(_, f)| f.map_or_else(String::new, |f| f.to_string()));
+        table.add_row([figures.task.clone()].into_iter().chain(cells));
     }
     table.column_iter_mut().skip(1).for_each(|c| c.set_cell_alignment(CellAlignment::Right));
     table
@@ -52,7 +57,7 @@ pub fn json(path: &Path, rows: &[Row]) -> Result<()> {
     let object = |f: &Figures| {
         let mut object = Map::new();
         object.insert("task".into(), f.task.clone().into());
-        for (key, figure) in f.named().into_iter().filter(|(key, _)| !key.ends_with(" s")) {
+        for (key, figure) in f.named().into_iter().filter(|(key, _)| !key.contains(' ')) {
             if let Some(figure) = figure {
                 object.insert(key.into(), figure.into());
             }
@@ -101,6 +106,7 @@ pub fn update(path: &Path, rows: &[Row]) -> Result<()> {
                     // A quick run measures no flash.
                     flash: figures.flash.or(old.flash),
                     flash_s: figures.flash_s.or(old.flash_s),
+                    flash_mixed: figures.flash_mixed.or(old.flash_mixed),
                     ..figures.clone()
                 };
             }

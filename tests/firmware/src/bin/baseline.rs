@@ -2,15 +2,9 @@
 #![no_std]
 #![no_main]
 
-use nanocurv_firmware::cases::{Agreement, Memory, Task};
+use nanocurv_firmware::cases::{Agreement, Memory, task};
 
-nanocurv_firmware::image!([Task {
-    name: "nothing",
-    inputs: &[],
-    scratch: 0,
-    run: nothing,
-    agreement: Agreement::Exact,
-}]);
+nanocurv_firmware::image!([task("nothing", &[], 0, nothing, Agreement::Exact)]);
 
 #[inline(never)]
 fn nothing(memory: &mut Memory) -> Option<&[f32]> {

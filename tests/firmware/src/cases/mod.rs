@@ -26,6 +26,17 @@ pub struct Task {
 /// The work of a task.
 pub type Run = fn(&mut Memory) -> Option<&[f32]>;
 
+/// A task; the arguments are its fields.
+pub const fn task(
+    name: &'static str,
+    inputs: &'static [Input],
+    scratch: usize,
+    run: Run,
+    agreement: Agreement,
+) -> Task {
+    Task { name, inputs, scratch, run, agreement }
+}
+
 /// The target's agreement with the host.
 #[derive(Clone, Copy, Debug)]
 pub enum Agreement {
