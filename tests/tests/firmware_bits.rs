@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// The table's line of a task: name, `exact` or the relative error allowed, bits.
 fn line(task: &Task) -> String {
-    let mut memory = Box::new(Memory::new());
+    let mut memory = Box::new(Memory::EMPTY);
     memory.prepare(task.inputs);
     let result = (task.run)(&mut memory).unwrap_or_else(|| panic!("{} failed", task.name));
     assert!(result.iter().all(|v| v.is_finite()), "{}: {result:?}", task.name);

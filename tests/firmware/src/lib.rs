@@ -66,9 +66,10 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 
 /// Runs and reports every task. The exit code tells whether all of them did their work.
 pub fn run(tasks: &'static [Task]) -> ! {
-    static mut MEMORY: Memory = Memory::new();
+    static mut MEMORY: Memory = Memory::EMPTY;
+    let memory = &raw mut MEMORY;
     // SAFETY: the entry point calls this once, and no interrupt is enabled.
-    let memory = unsafe { &mut *&raw mut MEMORY };
+    let memory = unsafe { &mut *memory };
     let mut done = true;
     // Opaque, so that an image with one task has the same harness as one with many.
     for task in black_box(tasks) {

@@ -21,7 +21,7 @@ const YARDSTICK_TOLERANCE: f32 = 1e-4;
 /// Adds to `faults` every row whose values are not the host's.
 pub fn compare(folder: &Path, rows: &[Row], faults: &mut Vec<String>) -> Result<()> {
     let golden = read(folder)?;
-    for row in rows {
+    for row in rows.iter().filter(|row| !row.bits.is_empty()) {
         let task = &row.figures.task;
         let (name, least) = match task.strip_prefix(YARDSTICK) {
             Some(name) => (name, YARDSTICK_TOLERANCE),

@@ -20,7 +20,7 @@ struct Printed {
 /// One task.
 pub struct Row {
     pub figures: Figures,
-    /// The results' bits, one per profile.
+    /// The results' bits, one per profile; none for an image.
     pub bits: Vec<String>,
 }
 
@@ -77,7 +77,22 @@ pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -
             *[&mut f.stack, &mut f.stack_s, &mut f.stack_mixed][p] = printed.stack;
         }
     }
+    rows.push(whole(table, family)?);
     Ok(rows)
+}
+
+/// The row of a whole image, vector table and harness included.
+fn whole(table: &Path, family: &str) -> Result<Row> {
+    let flash =
+        |profile: &str| image::flash(&table.join(profile).join(format!("{family}.elf"))).map(Some);
+    let figures = Figures {
+        task: format!("image {family}"),
+        flash: flash(PROFILES[0])?,
+        flash_s: flash(PROFILES[1])?,
+        flash_mixed: flash(PROFILES[2])?,
+        ..Figures::default()
+    };
+    Ok(Row { figures, bits: Vec::new() })
 }
 
 /// The bytes that a task adds to the image of the harness.

@@ -70,9 +70,8 @@ pub struct Memory {
 
 impl Memory {
     /// All zero.
-    pub const fn new() -> Self {
-        Self { input: [0.0; CAPACITY], output: [0.0; CAPACITY], scratch: [0.0; CAPACITY] }
-    }
+    pub const EMPTY: Self =
+        Self { input: [0.0; CAPACITY], output: [0.0; CAPACITY], scratch: [0.0; CAPACITY] };
 
     /// Writes a task's inputs.
     #[inline(never)]
