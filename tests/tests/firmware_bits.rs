@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 /// The table's line of a task: name, `exact` or the relative error allowed, bits.
 fn line(task: &Task) -> String {
+    assert!(task.scratch <= cases::CAPACITY, "{}", task.name);
     let mut memory = Box::new(Memory::EMPTY);
     memory.prepare(task.inputs);
     let result = (task.run)(&mut memory).unwrap_or_else(|| panic!("{} failed", task.name));
