@@ -1,0 +1,54 @@
+//! Judges and prints what `tests/firmware/run` measured.
+//!
+//! Reads `target/table/{release,size,mixed}`: `FAMILY.jsonl` (the rows that the image printed),
+//! `FAMILY.elf` and, unless `--quick`, `baseline.elf` and one `TASK.elf` per row.
+
+mod golden;
+mod image;
+mod row;
+mod table;
+
+use anyhow::Result;
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Judges and prints what `tests/firmware/run` measured.
+#[derive(Parser)]
+struct Args {
+    /// Write the rows at opt-level 3 as a JSON list.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Take the figures measured as the new budgets.
+    #[arg(long)]
+    update: bool,
+    /// No flash column.
+    #[arg(long)]
+    quick: bool,
+    /// The images.
+    families: Vec<String>,
+}
+
+fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    let mut faults = Vec::new();
+    let mut rows = Vec::new();
+    for family in &args.families {
+        rows.extend(row::read(Path::new("target/table"), family, args.quick, &mut faults)?);
+    }
+    golden::compare(Path::new("golden"), &rows, &mut faults)?;
+    let budgets = Path::new("budgets.csv");
+    if args.update {
+        table::update(budgets, &rows)?;
+    } else {
+        table::compare(budgets, &rows, &mut faults)?;
+    }
+    println!("{}", table::text(&rows));
+    if let Some(file) = &args.json {
+        table::json(file, &rows)?;
+    }
+    for fault in &faults {
+        eprintln!("FAILED: {fault}");
+    }
+    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

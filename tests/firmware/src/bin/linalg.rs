@@ -1,0 +1,5 @@
+//! Dense kernels.
+#![no_std]
+#![no_main]
+
+nanocurv_firmware::image!(nanocurv_firmware::cases::linalg::TASKS);

@@ -1,0 +1,113 @@
+//! The harness: runs tasks, counts their instructions, paints their stack, and reports rows as
+//! JSON lines over semihosting.
+#![no_std]
+
+pub mod cases;
+mod instructions;
+mod report;
+mod stack;
+
+use cases::{Memory, Task};
+use core::hint::black_box;
+use cortex_m_rt::exception;
+use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
+use report::Report;
+
+/// An image that runs `tasks`; with the environment variable `FIRMWARE_TASK` at build time, the
+/// one of that name alone.
+///
+/// Linking it proves that nothing in it can panic: the panic handler calls a function that does
+/// not exist. `image!(TASKS, may_panic)` is an image without that proof.
+#[macro_export]
+macro_rules! image {
+    ($tasks:expr) => {
+        $crate::image!($tasks, may_panic);
+
+        #[panic_handler]
+        fn panic(_: &core::panic::PanicInfo) -> ! {
+            unsafe extern "C" {
+                safe fn this_image_can_panic() -> !;
+            }
+            this_image_can_panic()
+        }
+    };
+    ($tasks:expr, may_panic) => {
+        static TASKS: &[$crate::cases::Task] = match option_env!("FIRMWARE_TASK") {
+            Some(name) => &[$crate::find(&$tasks, name)],
+            None => &$tasks,
+        };
+
+        #[cortex_m_rt::entry]
+        fn main() -> ! {
+            $crate::run(TASKS)
+        }
+    };
+}
+
+/// The task called `name`, at compile time.
+pub const fn find(tasks: &[Task], name: &str) -> Task {
+    let mut i = 0;
+    while i < tasks.len() {
+        if same(tasks[i].name.as_bytes(), name.as_bytes()) {
+            return tasks[i];
+        }
+        i += 1;
+    }
+    panic!("FIRMWARE_TASK names no task of this image")
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
+}
+
+/// Runs and reports every task. The exit code tells whether all of them did their work.
+pub fn run(tasks: &'static [Task]) -> ! {
+    static mut MEMORY: Memory = Memory::EMPTY;
+    let memory = &raw mut MEMORY;
+    // SAFETY: the entry point calls this once, and no interrupt is enabled.
+    let memory = unsafe { &mut *memory };
+    let mut done = true;
+    // Opaque, so that an image with one task has the same harness as one with many.
+    for task in black_box(tasks) {
+        done &= measure(task, memory).is_some();
+    }
+    exit(if done { EXIT_SUCCESS } else { EXIT_FAILURE })
+}
+
+/// Ends the run as failed.
+pub fn fail() -> ! {
+    exit(EXIT_FAILURE)
+}
+
+fn exit(status: debug::ExitStatus) -> ! {
+    debug::exit(status);
+    loop {
+        cortex_m::asm::nop();
+    }
+}
+
+/// One row; `None` if the task or its measurement failed.
+fn measure(task: &Task, memory: &mut Memory) -> Option<()> {
+    let mut report = Report::new()?;
+    report.begin(task);
+    memory.prepare(task.inputs);
+    let stack = stack::deepest(task.run, memory);
+    memory.prepare(task.inputs);
+    match (task.run)(memory) {
+        Some(result) => report.bits(result),
+        None => report.failed("the task returned an error"),
+    }
+    let instructions = instructions::per_run(task, memory);
+    report.end(instructions, stack);
+    instructions.and(stack).map(|_| ())
+}
+
+/// A fault ends the run instead of hanging it.
+#[exception]
+unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
+    fail()
+}
