@@ -9,7 +9,9 @@
 //! `beta = 0` overwrites C, whatever it holds. In register tiles ([`super::tile`]) up to
 //! [`LIBRARY_FROM`] multiply-accumulates; beyond, with the `std` feature, by the host's library.
 
-use super::tile::{Columns, Panel, Part, Rows, Visit, each_tile, sum_of_outer_products, update};
+use super::tile::{
+    Columns, Lanes, Panel, Part, Rows, Visit, each_tile, sum_of_outer_products, update,
+};
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -107,13 +109,16 @@ struct Product<'a, 'c, T, A, B> {
 
 impl<T: Real, A: Panel, B: Panel> Visit for Product<'_, '_, T, A, B> {
     #[inline(always)]
-    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize) {
+    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let (alpha, beta) = (self.alpha, self.beta);
-        let tile = sum_of_outer_products::<T, M, N>(A::read(self.a, i), B::read(self.b, j));
+        let tile = sum_of_outer_products::<T, M, N>(
+            A::read::<T, M>(self.a, i),
+            B::read::<T, N>(self.b, j),
+        );
         if beta == T::ZERO {
-            update(&mut self.c, i, j, tile, |c, sum| *c = alpha * sum);
+            update::<T, M, N>(&mut self.c, i, j, tile, |_, sum| alpha * sum);
         } else {
-            update(&mut self.c, i, j, tile, |c, sum| *c = beta * *c + alpha * sum);
+            update::<T, M, N>(&mut self.c, i, j, tile, |c, sum| beta * c + alpha * sum);
         }
     }
 }
@@ -194,10 +199,12 @@ struct Hadamard<'a, 'c, T> {
 
 impl<T: Real> Visit for Hadamard<'_, '_, T> {
     #[inline(always)]
-    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize) {
+    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let alpha = self.alpha;
-        let tile =
-            sum_of_outer_products::<T, M, N>(Rows::read(self.a, i), Columns::read(self.b, j));
-        update(&mut self.c, i, j, tile, |c, sum| *c *= alpha * sum);
+        let tile = sum_of_outer_products::<T, M, N>(
+            Rows::read::<T, M>(self.a, i),
+            Columns::read::<T, N>(self.b, j),
+        );
+        update::<T, M, N>(&mut self.c, i, j, tile, |c, sum| c * (alpha * sum));
     }
 }

@@ -6,7 +6,9 @@
 //! One layer of the tangent kernel. Both Grams are summed in registers, tile by tile: no scratch.
 //! Large ones go through two tiles of scratch and the library's GEMM.
 
-use super::tile::{Columns, Panel, Part, Visit, each_tile, sum_of_outer_products, update};
+use super::tile::{
+    Columns, Lanes, Panel, Part, Visit, each_tile, map, sum_of_outer_products, update,
+};
 use crate::error::{ScratchError, ShapeError};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -81,16 +83,17 @@ struct Product<'a, 'k, T> {
 
 impl<T: Real> Visit for Product<'_, '_, T> {
     #[inline(always)]
-    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize) {
+    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let gram = |(left, right)| {
-            sum_of_outer_products::<T, M, N>(Columns::read(left, i), Columns::read(right, j))
+            sum_of_outer_products::<T, M, N>(
+                Columns::read::<T, M>(left, i),
+                Columns::read::<T, N>(right, j),
+            )
         };
         let (scale, shift) = (self.scale, self.shift);
-        let mut x = gram(self.x);
-        x.iter_mut().flatten().for_each(|x| *x = scale * *x + shift);
-        let mut tile = gram(self.s);
-        tile.iter_mut().flatten().zip(x.iter().flatten()).for_each(|(s, x)| *s *= *x);
-        update(&mut self.k, i, j, tile, |k, t| *k += t);
+        let x = map::<T, M, N>(gram(self.x), |x| scale * x + shift);
+        let tile = N::zip(gram(self.s), x, |s, x| M::zip(s, x, |s, x| s * x));
+        update::<T, M, N>(&mut self.k, i, j, tile, |k, t| k + t);
     }
 }
 

@@ -5,9 +5,12 @@
 //! A^-1 = M^T R M       R = D^-1, lower triangle only, over M
 //! ```
 
-use super::tile::{Part, Tile, Visit, across, along, each_tile, sum_of_outer_products, update};
-use super::triangular::{blocks, columns_from_row, corner, forward, put};
-use crate::matrix::{Mat, MatMut};
+use super::tile::{
+    Four, Lanes, One, Part, Tile, Visit, across, along, columns_from_row, each_tile, put,
+    sum_of_outer_products,
+};
+use super::triangular::{blocks, corner, subtract, subtract_column};
+use crate::matrix::MatMut;
 use crate::scalar::Real;
 
 /// Replaces unit lower triangular L by the lower triangle of `L^-T R L^-1`.
@@ -16,78 +19,60 @@ pub(crate) fn invert<T: Real>(mut l: MatMut<'_, T>, reciprocal: &[T]) {
     let n = l.rows();
     for (j, four) in blocks(n) {
         if four {
-            invert_columns::<T, 4>(&mut l, j);
+            invert_columns::<T, Four>(&mut l, j);
         } else {
-            invert_columns::<T, 1>(&mut l, j);
+            invert_columns::<T, One>(&mut l, j);
         }
     }
     each_tile(n, n, Part::Lower, &mut Product { m: l, reciprocal });
 }
 
-/// Columns `j..j + W` of M, diagonal and zeros above it included.
+/// One panel of columns of M from `j`, its diagonal and the zeros above it included.
 #[inline(always)]
-fn invert_columns<T: Real, const W: usize>(l: &mut MatMut<'_, T>, j: usize) {
+fn invert_columns<T: Real, W: Lanes>(l: &mut MatMut<'_, T>, j: usize) {
     let n = l.rows();
-    let (mut left, right) = l.reborrow().split_at_col(j + W);
-    let right = right.into_ref();
-    let mut columns = left.columns_array::<W>(j);
-    // The corner: M_JJ = L_JJ^-1.
-    let mut m = [[T::ZERO; W]; W];
-    let below_corner = read_corner(&columns, j);
-    for (c, column) in m.iter_mut().enumerate() {
-        if let Some(one) = column.get_mut(c) {
-            *one = T::ONE;
-        }
-        forward(&below_corner, column);
-    }
-    put(&mut columns, j, m);
-    let mut i = j + W;
-    while W == 4 && i + 4 <= n {
-        invert_rows::<T, 4, W>(right, &mut columns, &m, i, j);
+    let corner = corner::<T, W>(l.as_ref(), j, j);
+    let unit = W::new(|c| W::new(|r| if r == c { T::ONE } else { T::ZERO }));
+    let m = W::map(unit, |column| W::forward(&corner, column, subtract));
+    put::<T, W, W>(l, (j, j), m);
+    let mut i = j + W::COUNT;
+    while W::COUNT == 4 && i + 4 <= n {
+        invert_rows::<T, Four, W>(l, &m, i, j);
         i += 4;
     }
     while i < n {
-        invert_rows::<T, 1, W>(right, &mut columns, &m, i, j);
+        invert_rows::<T, One, W>(l, &m, i, j);
         i += 1;
     }
 }
 
-/// The unit lower corner of columns taken apart.
-#[inline(always)]
-fn read_corner<T: Real, const W: usize>(columns: &[&mut [T]; W], j: usize) -> Tile<T, W, W> {
-    let mut corner = [[T::ZERO; W]; W];
-    for (to, column) in corner.iter_mut().zip(columns) {
-        if let Some(from) = column.get(j..).and_then(|c| c.first_chunk::<W>()) {
-            *to = *from;
-        }
-    }
-    corner
-}
-
 /// `M[i, J] = -L_ii^-1 (L[i, J] M_JJ + L[i, J+W..i] M[J+W..i, J])`
 #[inline(always)]
-fn invert_rows<T: Real, const M: usize, const W: usize>(
-    right: Mat<'_, T>,
-    columns: &mut [&mut [T]; W],
+fn invert_rows<T: Real, M: Lanes, W: Lanes>(
+    l: &mut MatMut<'_, T>,
     m: &Tile<T, W, W>,
     i: usize,
     j: usize,
 ) {
-    let between = columns.each_ref().map(|c| c.get(j + W..i).unwrap_or(&[]));
-    let mut tile: Tile<T, M, W> = sum_of_outer_products(along(right, i), across(between));
-    for (k, l) in columns.iter().enumerate() {
-        let Some(l) = l.get(i..).and_then(|c| c.first_chunk::<M>()) else { return };
-        for (t, m) in tile.iter_mut().zip(m) {
-            let m = m[k];
-            t.iter_mut().zip(l).for_each(|(t, l)| *t += *l * m);
-        }
-    }
-    let corner = corner::<T, M>(right, i, i - j - W);
-    for column in &mut tile {
-        column.iter_mut().for_each(|t| *t = -*t);
-        forward(&corner, column);
-    }
-    put(columns, i, tile);
+    let a = l.as_ref();
+    let between = j + W::COUNT;
+    let len = i - between;
+    let left = along::<T, M>(a.block(0, between, a.rows(), len), i);
+    let solved = across::<T, W>(len, columns_from_row::<T, W>(a, j, between));
+    let mut tile = sum_of_outer_products::<T, M, W>(left, solved);
+    // L[i, J] M_JJ, M_JJ unit lower triangular.
+    let here =
+        W::map(columns_from_row::<T, W>(a, j, i), |c| M::first(c).unwrap_or(M::new(|_| T::ZERO)));
+    tile = W::zip(tile, *m, |sum, m| {
+        let mut sum = sum;
+        W::each(W::zip(here, m, |l, m| (l, m)), |_, (l, m)| {
+            sum = subtract_column::<T, M>(sum, -m, l);
+        });
+        sum
+    });
+    let corner = corner::<T, M>(a, i, i);
+    let tile = W::map(tile, |column| M::forward(&corner, M::map(column, |t| -t), subtract));
+    put::<T, M, W>(l, (i, j), tile);
 }
 
 /// `M^T R M`, tile by tile over M: a tile needs nothing of M above its rows.
@@ -98,14 +83,15 @@ struct Product<'a, 'm, T> {
 
 impl<T: Real> Visit for Product<'_, '_, T> {
     #[inline(always)]
-    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize) {
+    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let m = self.m.as_ref();
+        let len = m.rows() - i;
         let from = self.reciprocal.get(i..).unwrap_or(&[]);
-        let scaled = across(columns_from_row::<T, M>(m, i, i))
+        let scaled = across::<T, M>(len, columns_from_row::<T, M>(m, i, i))
             .zip(from)
-            .map(|(m, reciprocal)| m.map(|m| m * *reciprocal));
-        let right = across(columns_from_row::<T, N>(m, j, i));
+            .map(|(m, reciprocal)| M::map(m, |m| m * *reciprocal));
+        let right = across::<T, N>(len, columns_from_row::<T, N>(m, j, i));
         let tile = sum_of_outer_products::<T, M, N>(scaled, right);
-        update(&mut self.m, i, j, tile, |c, sum| *c = sum);
+        put::<T, M, N>(&mut self.m, (i, j), tile);
     }
 }

@@ -13,8 +13,10 @@
 //! L[i, J] = W D[J]^-1,  (D L^T)[J, i] = W^T
 //! ```
 
-use super::tile::{Tile, across, along, sum_of_outer_products};
-use super::triangular::{put, residual};
+use super::tile::{
+    Four, Lanes, One, Tile, across, along, columns_from_row, put, sum_of_outer_products,
+};
+use super::triangular::{blocks, residual, subtract_column};
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -99,112 +101,75 @@ pub(crate) fn diagonal<'a, T: Real>(a: Mat<'a, T>) -> impl Iterator<Item = &'a T
 #[inline(always)]
 pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
     let n = a.rows();
-    let mut j = 0;
-    while j + 4 <= n {
-        panel::<T, 4>(&mut a, j)?;
-        j += 4;
-    }
-    while j < n {
-        panel::<T, 1>(&mut a, j)?;
-        j += 1;
+    for (j, four) in blocks(n) {
+        if four {
+            panel::<T, Four>(&mut a, j)?;
+        } else {
+            panel::<T, One>(&mut a, j)?;
+        }
     }
     Ok(())
 }
 
-/// Columns `j..j + W`: the corner, then the tiles below it.
+/// One panel of columns from `j`: the corner, then the tiles below it.
 #[inline(always)]
-fn panel<T: Real, const W: usize>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), LinalgError> {
+fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), LinalgError> {
     let n = a.rows();
-    let (left, rest) = a.reborrow().split_at_col(j);
-    let (mut panel, mut right) = rest.split_at_col(W);
-    let left = left.into_ref();
-    let mut columns = panel.columns_array::<W>(0);
-
-    let mut corner = update::<T, W, W>(left, &columns, j, j);
-    let reciprocal = factor_corner(&mut corner).map_err(|(k, pivot)| {
-        let index = size(j + k);
-        if pivot.is_finite() {
-            LinalgError::NotPositive { pivot: index }
-        } else {
-            LinalgError::NonFinite(NonFiniteError { what: "pivot", index })
+    let (corner, reciprocal) = W::factor(update::<T, W, W>(a.as_ref(), j, j));
+    put::<T, W, W>(a, (j, j), corner);
+    let mut failed = None;
+    W::each(reciprocal, |k, reciprocal| {
+        if failed.is_none() && !(reciprocal > T::ZERO && reciprocal <= T::MAX) {
+            failed = Some(j + k);
         }
-    })?;
-    put(&mut columns, j, corner);
-
-    let mut i = j + W;
-    while W == 4 && i + 4 <= n {
-        below::<T, 4, W>(left, &mut columns, &mut right, &corner, &reciprocal, i, j);
+    });
+    if let Some(k) = failed {
+        return Err(failed_pivot(a.at(k, k), k));
+    }
+    let mut i = j + W::COUNT;
+    while W::COUNT == 4 && i + 4 <= n {
+        below::<T, Four, W>(a, &corner, reciprocal, i, j);
         i += 4;
     }
     while i < n {
-        below::<T, 1, W>(left, &mut columns, &mut right, &corner, &reciprocal, i, j);
+        below::<T, One, W>(a, &corner, reciprocal, i, j);
         i += 1;
     }
     Ok(())
 }
 
-/// `A[i, J] - L[i, :J] (D L^T)[:J, J]`
-#[inline(always)]
-fn update<T: Real, const M: usize, const W: usize>(
-    left: Mat<'_, T>,
-    columns: &[&mut [T]; W],
-    i: usize,
-    j: usize,
-) -> Tile<T, M, W> {
-    let above = columns.each_ref().map(|c| c.get(..j).unwrap_or(&[]));
-    residual(columns, i, sum_of_outer_products(along(left, i), across(above)))
+/// Why a pivot cannot be divided by.
+#[cold]
+fn failed_pivot<T: Real>(pivot: T, k: usize) -> LinalgError {
+    if pivot.is_finite() {
+        LinalgError::NotPositive { pivot: size(k) }
+    } else {
+        LinalgError::NonFinite(NonFiniteError { what: "pivot", index: size(k) })
+    }
 }
 
-/// `L D L^T` of a corner in registers; `1 / D`, or the pivot that is not positive.
+/// `A[i, J] - L[i, :J] (D L^T)[:J, J]`
 #[inline(always)]
-fn factor_corner<T: Real, const W: usize>(a: &mut Tile<T, W, W>) -> Result<[T; W], (usize, T)> {
-    let mut reciprocal = [T::ZERO; W];
-    for k in 0..W {
-        let pivot = a[k][k];
-        if !(pivot > T::ZERO && pivot.is_finite()) {
-            return Err((k, pivot));
-        }
-        reciprocal[k] = T::ONE / pivot;
-        let column = a[k];
-        for c in k + 1..W {
-            let l = column[c] * reciprocal[k];
-            for r in c..W {
-                a[c][r] -= l * column[r];
-            }
-            a[k][c] = l;
-        }
-    }
-    Ok(reciprocal)
+fn update<T: Real, M: Lanes, W: Lanes>(a: Mat<'_, T>, i: usize, j: usize) -> Tile<T, M, W> {
+    let above = across::<T, W>(j, columns_from_row::<T, W>(a, j, 0));
+    let sums = sum_of_outer_products::<T, M, W>(along::<T, M>(a, i), above);
+    residual::<T, M, W>(a, (i, j), sums)
 }
 
 /// M rows of the panel from `i`: `W = T L_JJ^-T`, `L = W / D`, and `(D L^T)[J, i] = W^T`.
 #[inline(always)]
-fn below<T: Real, const M: usize, const W: usize>(
-    left: Mat<'_, T>,
-    columns: &mut [&mut [T]; W],
-    right: &mut MatMut<'_, T>,
+fn below<T: Real, M: Lanes, W: Lanes>(
+    a: &mut MatMut<'_, T>,
     corner: &Tile<T, W, W>,
-    reciprocal: &[T; W],
+    reciprocal: W::Of<T>,
     i: usize,
     j: usize,
 ) {
-    let mut tile = update::<T, M, W>(left, columns, i, j);
-    for c in 0..W {
-        let solved = tile[c];
-        for r in c + 1..W {
-            let l = corner[c][r];
-            tile[r].iter_mut().zip(solved).for_each(|(t, s)| *t -= l * s);
-        }
-    }
-    for (m, column) in right.columns_array::<M>(i - j - W).into_iter().enumerate() {
-        if let Some(above) = column.get_mut(j..).and_then(|c| c.first_chunk_mut::<W>()) {
-            above.iter_mut().zip(tile).for_each(|(u, w)| *u = w[m]);
-        }
-    }
-    for (column, reciprocal) in tile.iter_mut().zip(reciprocal) {
-        column.iter_mut().for_each(|t| *t *= *reciprocal);
-    }
-    put(columns, i, tile);
+    let tile = update::<T, M, W>(a.as_ref(), i, j);
+    let tile = W::forward(corner, tile, subtract_column::<T, M>);
+    put::<T, W, M>(a, (j, i), M::new(|m| W::map(tile, |column| M::at(&column, m))));
+    let l = W::zip(tile, reciprocal, |column, r| M::map(column, |w| w * r));
+    put::<T, M, W>(a, (i, j), l);
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod gemm;
 mod hadamard;
 mod invert;
 mod kernels;
+mod lanes;
 mod ldlt;
 #[cfg(feature = "std")]
 pub mod library;

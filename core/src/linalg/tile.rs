@@ -7,60 +7,77 @@
 //! i of column k); both are iterators over k, so that the inner loop holds no index and cannot
 //! panic. 4 x 4 keeps 16 sums and 8 factors in the 32 registers of a Cortex-M4F.
 
+pub(crate) use super::lanes::{Four, Lanes, One};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 
-/// `tile[j][i]`: N columns of M rows.
-pub(crate) type Tile<T, const M: usize, const N: usize> = [[T; M]; N];
+/// N columns of M rows.
+pub(crate) type Tile<T, M, N> = <N as Lanes>::Of<<M as Lanes>::Of<T>>;
 
 /// `sum_k a_k b_k^T`
 #[inline(always)]
-pub(crate) fn sum_of_outer_products<T: Real, const M: usize, const N: usize>(
-    a: impl Iterator<Item = [T; M]>,
-    b: impl Iterator<Item = [T; N]>,
+pub(crate) fn sum_of_outer_products<T: Real, M: Lanes, N: Lanes>(
+    a: impl Iterator<Item = M::Of<T>>,
+    b: impl Iterator<Item = N::Of<T>>,
 ) -> Tile<T, M, N> {
-    let mut tile = [[T::ZERO; M]; N];
+    let mut tile = N::new(|_| M::new(|_| T::ZERO));
     for (a, b) in a.zip(b) {
-        for (column, b) in tile.iter_mut().zip(b) {
-            for (sum, a) in column.iter_mut().zip(a) {
-                *sum += a * b;
-            }
-        }
+        tile = N::zip(tile, b, |column, b| M::zip(column, a, |sum, a| sum + a * b));
     }
     tile
 }
 
+/// `f` of each entry.
+#[inline(always)]
+pub(crate) fn map<T: Real, M: Lanes, N: Lanes>(
+    tile: Tile<T, M, N>,
+    mut f: impl FnMut(T) -> T,
+) -> Tile<T, M, N> {
+    N::map(tile, |column| M::map(column, &mut f))
+}
+
 /// Entry k of each of M columns, as far as the first reaches.
 #[inline(always)]
-pub(crate) fn across<T: Real, const M: usize>(
-    columns: [&[T]; M],
-) -> impl Iterator<Item = [T; M]> + use<'_, T, M> {
+pub(crate) fn across<'a, T: Real, M: Lanes>(
+    len: usize,
+    columns: M::Of<&'a [T]>,
+) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
     // The same length for all lets the compiler drop the checks of `get`.
-    let len = columns.first().map_or(0, |c| c.len());
-    let columns = columns.map(|c| c.get(..len).unwrap_or(&[]));
-    (0..len).map(move |k| columns.map(|c| c.get(k).copied().unwrap_or(T::ZERO)))
+    let columns = M::map(columns, |c: &'a [T]| c.get(..len).unwrap_or(&[]));
+    (0..len).map(move |k| M::map(columns, |c| c.get(k).copied().unwrap_or(T::ZERO)))
 }
 
-/// Rows `at..at + M` of each column.
+/// Rows `at..` of each column.
 #[inline(always)]
-pub(crate) fn along<'a, T: Real, const M: usize>(
+pub(crate) fn along<'a, T: Real, M: Lanes>(
     m: Mat<'a, T>,
     at: usize,
-) -> impl Iterator<Item = [T; M]> + use<'a, T, M> {
+) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
     let rows = m.data().get(at..).unwrap_or(&[]);
-    rows.chunks(m.stride().max(1)).map_while(|c| c.first_chunk::<M>().copied())
+    rows.chunks(m.stride().max(1)).map_while(M::first)
 }
 
-/// How the panels of a factor are read, one `[T; M]` for each k.
+/// Columns `at..`, from row `row` on.
+#[inline(always)]
+pub(crate) fn columns_from_row<'a, T: Real, M: Lanes>(
+    m: Mat<'a, T>,
+    at: usize,
+    row: usize,
+) -> M::Of<&'a [T]> {
+    let mut columns = m.columns_from(at);
+    M::new(|_| columns.next().and_then(|c| c.get(row..)).unwrap_or(&[]))
+}
+
+/// How the panels of a factor are read, one `M::Of<T>` for each k.
 pub(crate) trait Panel {
     /// Whether the panels are columns of the matrix.
     #[cfg(feature = "std")]
     const ACROSS: bool;
     /// The panel at `at`.
-    fn read<'a, T: Real, const M: usize>(
+    fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
-    ) -> impl Iterator<Item = [T; M]> + use<'a, T, M, Self>;
+    ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M, Self>;
     /// The number of k.
     #[cfg(feature = "std")]
     #[inline(always)]
@@ -82,12 +99,11 @@ impl Panel for Columns {
     #[cfg(feature = "std")]
     const ACROSS: bool = true;
     #[inline(always)]
-    fn read<'a, T: Real, const M: usize>(
+    fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
-    ) -> impl Iterator<Item = [T; M]> + use<'a, T, M> {
-        let mut columns = m.columns_from(at);
-        across(core::array::from_fn(|_| columns.next().unwrap_or(&[])))
+    ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
+        across::<T, M>(m.rows(), columns_from_row::<T, M>(m, at, 0))
     }
 }
 
@@ -98,11 +114,11 @@ impl Panel for Rows {
     #[cfg(feature = "std")]
     const ACROSS: bool = false;
     #[inline(always)]
-    fn read<'a, T: Real, const M: usize>(
+    fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
-    ) -> impl Iterator<Item = [T; M]> + use<'a, T, M> {
-        along(m, at)
+    ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
+        along::<T, M>(m, at)
     }
 }
 
@@ -118,7 +134,7 @@ pub(crate) enum Part {
 /// What is done at the tile of the result at `(i, j)`, `M x N`.
 pub(crate) trait Visit {
     /// Once for each tile.
-    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize);
+    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize);
 }
 
 /// Visits an `m x n` result in 4 x 4 tiles and, at its edges, 1-wide ones, column by column.
@@ -129,11 +145,11 @@ pub(crate) fn each_tile(m: usize, n: usize, part: Part, visit: &mut impl Visit) 
     while j + 4 <= n {
         let mut i = first(j);
         while i + 4 <= m {
-            visit.tile::<4, 4>(i, j);
+            visit.tile::<Four, Four>(i, j);
             i += 4;
         }
         while i < m {
-            visit.tile::<1, 4>(i, j);
+            visit.tile::<One, Four>(i, j);
             i += 1;
         }
         j += 4;
@@ -141,31 +157,51 @@ pub(crate) fn each_tile(m: usize, n: usize, part: Part, visit: &mut impl Visit) 
     while j < n {
         let mut i = first(j);
         while i + 4 <= m {
-            visit.tile::<4, 1>(i, j);
+            visit.tile::<Four, One>(i, j);
             i += 4;
         }
         while i < m {
-            visit.tile::<1, 1>(i, j);
+            visit.tile::<One, One>(i, j);
             i += 1;
         }
         j += 1;
     }
 }
 
-/// `f(c, tile)` for the entries of `c` under the tile at `(i, j)`.
+/// `c = f(c, tile)` for the entries of `c` under the tile at `(i, j)`.
 #[inline(always)]
-pub(crate) fn update<T: Real, const M: usize, const N: usize>(
+pub(crate) fn update<T: Real, M: Lanes, N: Lanes>(
     c: &mut MatMut<'_, T>,
     i: usize,
     j: usize,
     tile: Tile<T, M, N>,
-    f: impl Fn(&mut T, T),
+    f: impl Fn(T, T) -> T,
 ) {
     let stride = c.stride();
-    let data = c.data().get_mut(i + j * stride..).unwrap_or(&mut []);
-    for (column, sums) in data.chunks_mut(stride.max(1)).zip(tile) {
-        if let Some(column) = column.first_chunk_mut::<M>() {
-            column.iter_mut().zip(sums).for_each(|(c, s)| f(c, s));
+    let mut columns =
+        c.data().get_mut(i + j * stride..).unwrap_or(&mut []).chunks_mut(stride.max(1));
+    N::each(tile, |_, sums| {
+        if let Some(column) = columns.next()
+            && let Some(old) = M::first(column)
+        {
+            M::put(column, M::zip(old, sums, &f));
         }
-    }
+    });
+}
+
+/// Writes the tile at `(i, j)`.
+#[inline(always)]
+pub(crate) fn put<T: Real, M: Lanes, N: Lanes>(
+    c: &mut MatMut<'_, T>,
+    (i, j): (usize, usize),
+    tile: Tile<T, M, N>,
+) {
+    let stride = c.stride();
+    let mut columns =
+        c.data().get_mut(i + j * stride..).unwrap_or(&mut []).chunks_mut(stride.max(1));
+    N::each(tile, |_, values| {
+        if let Some(column) = columns.next() {
+            M::put(column, values);
+        }
+    });
 }

@@ -10,7 +10,9 @@
 //! n^2 m / 2 multiply-accumulates each, in tiles of four by four: the sums over what is solved
 //! already are a register tile of a product, the rest is substitution in the registers.
 
-use super::tile::{Tile, across, along, sum_of_outer_products};
+use super::tile::{
+    Four, Lanes, One, Tile, across, along, columns_from_row, put, sum_of_outer_products,
+};
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -53,65 +55,50 @@ pub(crate) fn blocks(n: usize) -> impl DoubleEndedIterator<Item = (usize, bool)>
     (0..fours).map(|b| (4 * b, true)).chain((4 * fours..n).map(|at| (at, false)))
 }
 
-/// The strictly lower triangle of L at `(row, col)`; zero elsewhere.
+/// The square of M at `(row, col)`.
 #[inline(always)]
-pub(crate) fn corner<T: Real, const W: usize>(
-    l: Mat<'_, T>,
-    row: usize,
-    col: usize,
-) -> Tile<T, W, W> {
-    let mut corner = [[T::ZERO; W]; W];
-    for (c, column) in corner.iter_mut().enumerate() {
-        for (r, entry) in column.iter_mut().enumerate() {
-            if r > c {
-                *entry = l.at(row + r, col + c);
-            }
-        }
-    }
-    corner
+pub(crate) fn corner<T: Real, W: Lanes>(m: Mat<'_, T>, row: usize, col: usize) -> Tile<T, W, W> {
+    W::map(columns_from_row::<T, W>(m, col, row), |c| W::first(c).unwrap_or(W::new(|_| T::ZERO)))
 }
 
-/// The tile of the columns' rows `at..at + M`, less `sums`.
+/// The tile of B at `(i, j)`, less `sums`.
 #[inline(always)]
-pub(crate) fn residual<T: Real, const M: usize, const N: usize>(
-    columns: &[&mut [T]; N],
-    at: usize,
+pub(crate) fn residual<T: Real, M: Lanes, N: Lanes>(
+    b: Mat<'_, T>,
+    (i, j): (usize, usize),
     sums: Tile<T, M, N>,
 ) -> Tile<T, M, N> {
-    let mut tile = sums;
-    for (column, b) in tile.iter_mut().zip(columns) {
-        if let Some(b) = b.get(at..).and_then(|b| b.first_chunk::<M>()) {
-            column.iter_mut().zip(b).for_each(|(t, b)| *t = *b - *t);
-        }
-    }
-    tile
+    N::zip(columns_from_row::<T, N>(b, j, i), sums, |b, sums| match M::first(b) {
+        Some(b) => M::zip(b, sums, |b, sum| b - sum),
+        None => sums,
+    })
 }
 
-/// Writes the tile over the columns' rows `at..at + M`.
+/// `x - c y`
 #[inline(always)]
-pub(crate) fn put<T: Real, const M: usize, const N: usize>(
-    columns: &mut [&mut [T]; N],
-    at: usize,
-    tile: Tile<T, M, N>,
-) {
-    for (column, t) in columns.iter_mut().zip(tile) {
-        if let Some(b) = column.get_mut(at..).and_then(|b| b.first_chunk_mut::<M>()) {
-            *b = t;
-        }
-    }
+pub(crate) fn subtract<T: Real>(x: T, c: T, y: T) -> T {
+    x - c * y
 }
 
-/// Runs `$body` with `$n` = 4 for groups of four of `$of`, then with `$n` = 1.
+/// `X - c Y` for columns of a tile.
+#[inline(always)]
+pub(crate) fn subtract_column<T: Real, M: Lanes>(x: M::Of<T>, c: T, y: M::Of<T>) -> M::Of<T> {
+    M::zip(x, y, |x, y| x - c * y)
+}
+
+/// `$call` for groups of four up to `$of`, then one by one.
 macro_rules! groups {
-    ($of:expr, |$at:ident| $call:ident::<$($m:literal,)? N>($($arg:expr),*)) => {{
+    ($of:expr, |$at:ident, $lanes:ident| $call:expr) => {{
         let of = $of;
         let mut $at = 0;
         while $at + 4 <= of {
-            $call::<T, $($m,)? 4>($($arg),*);
+            type $lanes = Four;
+            $call;
             $at += 4;
         }
         while $at < of {
-            $call::<T, $($m,)? 1>($($arg),*);
+            type $lanes = One;
+            $call;
             $at += 1;
         }
     }};
@@ -122,29 +109,28 @@ macro_rules! groups {
 pub(crate) fn lower<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     for (i, four) in blocks(l.rows()) {
         if four {
-            let corner = corner::<T, 4>(l, i, i);
-            groups!(b.cols(), |j| lower_tile::<4, N>(l, &corner, b.columns_array(j), i));
+            let corner = corner::<T, Four>(l, i, i);
+            groups!(b.cols(), |j, N| lower_tile::<T, Four, N>(l, &corner, &mut b, i, j));
         } else {
-            groups!(b.cols(), |j| lower_tile::<1, N>(l, &[[T::ZERO]], b.columns_array(j), i));
+            groups!(b.cols(), |j, N| lower_tile::<T, One, N>(l, &[[T::ONE]], &mut b, i, j));
         }
     }
 }
 
-/// `X[i] = L[i, i]^-1 (B[i] - L[i, :i] X[:i])`
+/// `X[i, j] = L[i, i]^-1 (B[i, j] - L[i, :i] X[:i, j])`
 #[inline(always)]
-fn lower_tile<T: Real, const M: usize, const N: usize>(
+fn lower_tile<T: Real, M: Lanes, N: Lanes>(
     l: Mat<'_, T>,
     corner: &Tile<T, M, M>,
-    mut b: [&mut [T]; N],
+    b: &mut MatMut<'_, T>,
     i: usize,
+    j: usize,
 ) {
-    let solved = b.each_ref().map(|c| c.get(..i).unwrap_or(&[]));
-    let sums = sum_of_outer_products::<T, M, N>(along(l, i), across(solved));
-    let mut tile = residual(&b, i, sums);
-    for x in &mut tile {
-        forward(corner, x);
-    }
-    put(&mut b, i, tile);
+    let x = b.as_ref();
+    let solved = across::<T, N>(i, columns_from_row::<T, N>(x, j, 0));
+    let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(l, i), solved);
+    let tile = residual::<T, M, N>(x, (i, j), sums);
+    put::<T, M, N>(b, (i, j), N::map(tile, |x| M::forward(corner, x, subtract)));
 }
 
 /// `L^T X = B`
@@ -152,159 +138,104 @@ fn lower_tile<T: Real, const M: usize, const N: usize>(
 pub(crate) fn lower_transpose<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     for (i, four) in blocks(l.rows()).rev() {
         if four {
-            let corner = corner::<T, 4>(l, i, i);
-            groups!(b.cols(), |j| lower_transpose_tile::<4, N>(l, &corner, b.columns_array(j), i));
+            let corner = corner::<T, Four>(l, i, i);
+            groups!(b.cols(), |j, N| lower_transpose_tile::<T, Four, N>(l, &corner, &mut b, i, j));
         } else {
-            groups!(b.cols(), |j| lower_transpose_tile::<1, N>(
+            groups!(b.cols(), |j, N| lower_transpose_tile::<T, One, N>(
                 l,
-                &[[T::ZERO]],
-                b.columns_array(j),
-                i
+                &[[T::ONE]],
+                &mut b,
+                i,
+                j
             ));
         }
     }
 }
 
-/// `X[i] = L[i, i]^-T (B[i] - L[i.., i]^T X[i..])`
+/// `X[i, j] = L[i, i]^-T (B[i, j] - L[i+M.., i]^T X[i+M.., j])`
 #[inline(always)]
-fn lower_transpose_tile<T: Real, const M: usize, const N: usize>(
+fn lower_transpose_tile<T: Real, M: Lanes, N: Lanes>(
     l: Mat<'_, T>,
     corner: &Tile<T, M, M>,
-    mut b: [&mut [T]; N],
+    b: &mut MatMut<'_, T>,
     i: usize,
+    j: usize,
 ) {
-    let solved = b.each_ref().map(|c| c.get(i + M..).unwrap_or(&[]));
-    let sums =
-        sum_of_outer_products::<T, M, N>(across(columns_from_row(l, i, i + M)), across(solved));
-    let mut tile = residual(&b, i, sums);
-    for x in &mut tile {
-        backward(corner, x);
-    }
-    put(&mut b, i, tile);
-}
-
-/// Columns `at..at + W`, from row `row` on.
-#[inline(always)]
-pub(crate) fn columns_from_row<T: Real, const W: usize>(
-    m: Mat<'_, T>,
-    at: usize,
-    row: usize,
-) -> [&[T]; W] {
-    let mut columns = m.columns_from(at);
-    core::array::from_fn(|_| columns.next().and_then(|c| c.get(row..)).unwrap_or(&[]))
-}
-
-/// `x = C^-1 x`, C the unit lower triangular corner.
-#[inline(always)]
-pub(crate) fn forward<T: Real, const M: usize>(corner: &Tile<T, M, M>, x: &mut [T; M]) {
-    for c in 0..M {
-        for r in c + 1..M {
-            x[r] -= corner[c][r] * x[c];
-        }
-    }
-}
-
-/// `x = C^-T x`, C the unit lower triangular corner.
-#[inline(always)]
-fn backward<T: Real, const M: usize>(corner: &Tile<T, M, M>, x: &mut [T; M]) {
-    for c in (0..M).rev() {
-        for r in c + 1..M {
-            x[c] -= corner[c][r] * x[r];
-        }
-    }
+    let x = b.as_ref();
+    let below = i + M::COUNT;
+    let len = l.rows() - below;
+    let left = across::<T, M>(len, columns_from_row::<T, M>(l, i, below));
+    let solved = across::<T, N>(len, columns_from_row::<T, N>(x, j, below));
+    let sums = sum_of_outer_products::<T, M, N>(left, solved);
+    let tile = residual::<T, M, N>(x, (i, j), sums);
+    put::<T, M, N>(b, (i, j), N::map(tile, |x| M::backward(corner, x, subtract)));
 }
 
 /// `X L^T = B`
 #[inline(always)]
 pub(crate) fn lower_transpose_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     for (j, four) in blocks(l.rows()) {
-        let (solved, mut rest) = b.reborrow().split_at_col(j);
-        let solved = solved.into_ref();
         if four {
-            let (corner, mut x) = (corner::<T, 4>(l, j, j), rest.columns_array::<4>(0));
-            groups!(b_rows(&x), |i| right_tile::<4, N>(
-                solved,
-                along(l, j),
-                &corner,
-                &mut x,
-                i,
-                false
+            let corner = corner::<T, Four>(l, j, j);
+            groups!(b.rows(), |i, M| lower_transpose_right_tile::<T, M, Four>(
+                l, &corner, &mut b, i, j
             ));
         } else {
-            let mut x = rest.columns_array::<1>(0);
-            groups!(b_rows(&x), |i| right_tile::<1, N>(
-                solved,
-                along(l, j),
-                &[[T::ZERO]],
-                &mut x,
+            groups!(b.rows(), |i, M| lower_transpose_right_tile::<T, M, One>(
+                l,
+                &[[T::ONE]],
+                &mut b,
                 i,
-                false
+                j
             ));
         }
     }
+}
+
+/// `X[i, j] = (B[i, j] - X[i, :j] L[j, :j]^T) L[j, j]^-T`
+#[inline(always)]
+fn lower_transpose_right_tile<T: Real, M: Lanes, N: Lanes>(
+    l: Mat<'_, T>,
+    corner: &Tile<T, N, N>,
+    b: &mut MatMut<'_, T>,
+    i: usize,
+    j: usize,
+) {
+    let x = b.as_ref();
+    let solved = along::<T, M>(x, i).take(j);
+    let sums = sum_of_outer_products::<T, M, N>(solved, along::<T, N>(l, j));
+    let tile = residual::<T, M, N>(x, (i, j), sums);
+    put::<T, M, N>(b, (i, j), N::forward(corner, tile, subtract_column::<T, M>));
 }
 
 /// `X L = B`
 #[inline(always)]
 pub(crate) fn lower_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     for (j, four) in blocks(l.rows()).rev() {
-        let (mut rest, solved) = b.reborrow().split_at_col(j + if four { 4 } else { 1 });
-        let solved = solved.into_ref();
         if four {
-            let (corner, mut x) = (corner::<T, 4>(l, j, j), rest.columns_array::<4>(j));
-            groups!(b_rows(&x), |i| right_tile::<4, N>(
-                solved,
-                across(columns_from_row(l, j, j + 4)),
-                &corner,
-                &mut x,
-                i,
-                true
-            ));
+            let corner = corner::<T, Four>(l, j, j);
+            groups!(b.rows(), |i, M| lower_right_tile::<T, M, Four>(l, &corner, &mut b, i, j));
         } else {
-            let mut x = rest.columns_array::<1>(j);
-            groups!(b_rows(&x), |i| right_tile::<1, N>(
-                solved,
-                across(columns_from_row(l, j, j + 1)),
-                &[[T::ZERO]],
-                &mut x,
-                i,
-                true
-            ));
+            groups!(b.rows(), |i, M| lower_right_tile::<T, M, One>(l, &[[T::ONE]], &mut b, i, j));
         }
     }
 }
 
-/// The number of rows of columns taken apart.
+/// `X[i, j] = (B[i, j] - X[i, j+N..] L[j+N.., j]) L[j, j]^-1`
 #[inline(always)]
-fn b_rows<T, const W: usize>(columns: &[&mut [T]; W]) -> usize {
-    columns.first().map_or(0, |c| c.len())
-}
-
-/// M rows from `i` of W columns: `X = (B - solved l) C^-T`, or `C^-1` going backward.
-#[inline(always)]
-fn right_tile<T: Real, const W: usize, const M: usize>(
-    solved: Mat<'_, T>,
-    l: impl Iterator<Item = [T; W]>,
-    corner: &Tile<T, W, W>,
-    x: &mut [&mut [T]; W],
+fn lower_right_tile<T: Real, M: Lanes, N: Lanes>(
+    l: Mat<'_, T>,
+    corner: &Tile<T, N, N>,
+    b: &mut MatMut<'_, T>,
     i: usize,
-    going_back: bool,
+    j: usize,
 ) {
-    let sums = sum_of_outer_products::<T, M, W>(along(solved, i), l);
-    let mut tile: Tile<T, M, W> = residual(x, i, sums);
-    for step in 0..W {
-        let c = if going_back { W - 1 - step } else { step };
-        let solved = tile[c];
-        for r in 0..W {
-            let factor = if going_back && r < c {
-                corner[r][c]
-            } else if !going_back && r > c {
-                corner[c][r]
-            } else {
-                continue;
-            };
-            tile[r].iter_mut().zip(solved).for_each(|(t, s)| *t -= factor * s);
-        }
-    }
-    put(x, i, tile);
+    let x = b.as_ref();
+    let behind = j + N::COUNT;
+    let len = l.rows() - behind;
+    let solved = along::<T, M>(x.block(0, behind, x.rows(), len), i);
+    let right = across::<T, N>(len, columns_from_row::<T, N>(l, j, behind));
+    let sums = sum_of_outer_products::<T, M, N>(solved, right);
+    let tile = residual::<T, M, N>(x, (i, j), sums);
+    put::<T, M, N>(b, (i, j), N::backward(corner, tile, subtract_column::<T, M>));
 }
