@@ -1,1 +1,3 @@
 //! nanocurv-cli
+
+pub mod plot;
