@@ -62,7 +62,8 @@ impl Lettering {
 pub(super) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     prepare_fonts();
     let style = if bold { FontStyle::Bold } else { FontStyle::Normal };
-    let font = (FAMILY, size * FONT_SCALE * UNITS).into_font().style(style);
+    // Not `into_font().style(..)`, which keeps the metrics of the regular face.
+    let font = FontDesc::new(FontFamily::from(FAMILY), size * FONT_SCALE * UNITS, style);
     match font.box_size(text) {
         Ok((width, _)) => f64::from(width) / UNITS,
         Err(_) => 0.7 * size * text.chars().count() as f64,

@@ -6,7 +6,7 @@ use super::axis::{Axis, Scale, interval};
 use super::canvas::{Canvas, Point};
 use super::layout::{Frame, axis_ends};
 use super::panel::{ArrowLength, Layer, Panel};
-use super::style::{self, Colour, Look, MISSING};
+use super::style::{self, Colour, Look, MISSING, WHITE};
 
 /// Pixels.
 pub(super) const LINE: f64 = 2.0;
@@ -261,7 +261,7 @@ fn line(
         let (width, dash) = if dense { (1.0, [].as_slice()) } else { (LINE, look.dash) };
         for part in parts {
             if look.edged {
-                canvas.line(&part, (255, 255, 255), width + 2.4)?;
+                canvas.line(&part, WHITE, width + 2.4)?;
             }
             canvas.dashed(&part, colour, width, dash)?;
         }
@@ -368,7 +368,7 @@ fn stack(canvas: &Canvas<'_>, frame: &Frame, heights: &[Vec<f64>]) -> Result<boo
             };
             let (y0, y1) = (y(from), y(to));
             canvas.rectangle((x0, y1), (x1, y0), Look::new(l).colour, 0.9)?;
-            canvas.line(&[(x0, y1), (x1, y1)], (255, 255, 255), 1.0)?;
+            canvas.line(&[(x0, y1), (x1, y1)], WHITE, 1.0)?;
             drawn = true;
         }
     }
@@ -460,11 +460,11 @@ fn cells(
     if frame.x.length / columns as f64 > 14.0 {
         for j in 1..columns {
             let x = frame.across(j as f64 - 0.5);
-            canvas.line(&[(x, frame.top), (x, frame.bottom())], (255, 255, 255), 0.6)?;
+            canvas.line(&[(x, frame.top), (x, frame.bottom())], WHITE, 0.6)?;
         }
         for i in 1..rows {
             let y = frame.up(i as f64 - 0.5);
-            canvas.line(&[(frame.left, y), (frame.right(), y)], (255, 255, 255), 0.6)?;
+            canvas.line(&[(frame.left, y), (frame.right(), y)], WHITE, 0.6)?;
         }
     }
     Ok(true)

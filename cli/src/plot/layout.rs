@@ -8,7 +8,7 @@ use super::axis::{Axis, Scale, interval};
 use super::canvas::{Align, Canvas, Lettering, Point, fitting, text_width};
 use super::layers::{self, Colours};
 use super::panel::{AxisSpec, Layer, Panel};
-use super::style::{BLACK, FRAME, GRID, HEADING, LABEL, Look, NAME};
+use super::style::{BLACK, FRAME, GRID, HEADING, LABEL, Look, NAME, WHITE};
 
 /// Pixels.
 const ROW: f64 = 18.0;
@@ -431,13 +431,19 @@ fn mark_labels(panel: &Panel, axis: &Axis, left: f64, far: f64) -> Vec<MarkLabel
         Some((mark, left + place))
     });
     let mut places: Vec<(usize, f64)> = places.collect();
+    // From right to left, a label never stands on the line of one before it.
     places.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let mut labels: Vec<MarkLabel> = Vec::new();
-    for (mark, x) in places {
-        // One of the two sides has half of the room.
-        let text = cut(&panel.marks[mark].label, 0.5 * (far - left) - 8.0);
+    // One of the two sides has half of the room.
+    let text = |mark: usize| cut(&panel.marks[mark].label, 0.5 * (far - left) - 8.0);
+    let set = places.into_iter().map(|(mark, x)| {
+        let text = text(mark);
         let width = text_width(&text, LABEL, false);
-        let flipped = x + 4.0 + width > far;
+        (mark, x, text, width, x + 4.0 + width > far)
+    });
+    // Those without room on the right stand left of their lines and come last, over the others.
+    let (flipped, straight): (Vec<_>, Vec<_>) = set.partition(|label| label.4);
+    let mut labels: Vec<MarkLabel> = Vec::new();
+    for (mark, x, text, width, flipped) in straight.into_iter().chain(flipped.into_iter().rev()) {
         let extent = if flipped { (x - 4.0 - width, x - 4.0) } else { (x + 4.0, x + 4.0 + width) };
         let free = |row: usize| {
             labels.iter().all(|other| {
@@ -466,18 +472,23 @@ fn draw_marks(
             canvas.line(&[(frame.left, y), (frame.right(), y)], FRAME, 1.0)?;
         }
     }
+    let height = |label: &MarkLabel| frame.top - 16.0 * (label.row as f64 + 0.5) - 2.0;
     for label in labels {
         let mark = &panel.marks[label.mark];
-        let y = frame.top - 16.0 * (label.row as f64 + 0.5) - 2.0;
+        let y = height(label);
         let line = [(label.x, frame.bottom()), (label.x, y - 6.0)];
         canvas.dashed(&line, FRAME, 1.0, &[2.0, 3.0])?;
         if let Some((_, at)) = mark.y.and_then(|y| frame.place(mark.x, y))
             && at >= frame.top - 0.5
             && at <= frame.bottom() + 0.5
         {
-            canvas.disc((label.x, at), 5.0, (255, 255, 255))?;
+            canvas.disc((label.x, at), 5.0, WHITE)?;
             canvas.disc((label.x, at), 3.8, BLACK)?;
         }
+    }
+    // Over the lines: where marks are crowded, a line may pass behind the label of another.
+    for label in labels {
+        let y = height(label);
         let (x, align) = if label.flipped {
             (label.x - 4.0, Align::Right)
         } else {

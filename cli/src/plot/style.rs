@@ -7,6 +7,7 @@
 /// Red, green, blue.
 pub(super) type Colour = (u8, u8, u8);
 
+pub(super) const WHITE: Colour = (255, 255, 255);
 pub(super) const BLACK: Colour = (0, 0, 0);
 pub(super) const TEXT: Colour = (38, 38, 38);
 pub(super) const FRAME: Colour = (90, 90, 90);
