@@ -15,6 +15,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, FontTransform, register_font};
 use resvg::{tiny_skia, usvg};
 
+use super::clip::dashes;
 use super::style::{Colour, Marker};
 
 /// Drawing units a pixel.
@@ -310,38 +311,4 @@ pub(super) fn rasterise(svg: &str, scale: f32) -> Result<Vec<u8>> {
     let transform = tiny_skia::Transform::from_scale(scale, scale);
     resvg::render(&tree, transform, &mut pixels.as_mut());
     pixels.encode_png().context("encoding the PNG")
-}
-
-/// Cuts a line into the parts that `pattern` (on, off, on, off, ...) leaves.
-fn dashes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
-    let mut parts = Vec::new();
-    let mut current: Vec<Point> = points.first().copied().into_iter().collect();
-    let mut phase = 0;
-    let mut left = pattern[0];
-    for pair in points.windows(2) {
-        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
-        let length = (x1 - x0).hypot(y1 - y0);
-        let mut gone = 0.0;
-        while length - gone > left {
-            gone += left;
-            let t = gone / length;
-            let at = (x0 + t * (x1 - x0), y0 + t * (y1 - y0));
-            if phase % 2 == 0 {
-                current.push(at);
-                parts.push(std::mem::take(&mut current));
-            } else {
-                current = vec![at];
-            }
-            phase += 1;
-            left = pattern[phase % pattern.len()];
-        }
-        left -= length - gone;
-        if phase % 2 == 0 {
-            current.push((x1, y1));
-        }
-    }
-    if current.len() > 1 {
-        parts.push(current);
-    }
-    parts
 }

@@ -5,9 +5,15 @@
 //! that a picture reads in print and by colour-blind readers.
 
 mod axis;
+mod blocks;
 mod canvas;
+mod clip;
+mod ends;
+mod field;
 mod layers;
 mod layout;
+mod legend;
+mod marks;
 mod panel;
 mod style;
 
