@@ -87,7 +87,7 @@ impl Axis {
             let step = step(hi - lo, count, whole && scale == Scale::Linear);
             (axis.ticks, axis.exponent) = match scale {
                 Scale::Linear => linear(lo, hi, step),
-                // Less than a factor of two: round values between the ends.
+                // Less than a decade: round values between the ends.
                 Scale::Log => {
                     let (from, to) = (10f64.powf(lo), 10f64.powf(hi));
                     let step = self::step(to - from, count, false);
@@ -170,7 +170,13 @@ impl Axis {
             }
         }
         self.ticks.clear();
-        false
+        if hi - lo < 1.0 {
+            return false;
+        }
+        // No room for two: the decade in the middle.
+        let middle = (0.5 * (lo + hi)).round() as i32;
+        self.ticks.extend([tick(1, middle)].into_iter().filter(|tick| inside(tick.at)));
+        true
     }
 
     /// The axis name with the power of ten its labels leave out.
@@ -264,5 +270,101 @@ pub(super) fn short(value: f64) -> String {
         let power = size.log10().floor() as i32;
         let digits = minus(&format!("{:.1}", value / 10f64.powi(power)));
         format!("{digits}·10{}", superscript(power))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extent(label: &str) -> f64 {
+        8.0 * label.chars().count() as f64 + 6.0
+    }
+
+    /// The value a label stands for.
+    fn value(label: &str, exponent: i32) -> f64 {
+        let digit = |c| "⁰¹²³⁴⁵⁶⁷⁸⁹".chars().position(|raised| raised == c);
+        let plain = label.replace('−', "-");
+        let (digits, power) = match plain
+            .split_once("10")
+            .filter(|_| label.contains('⁰') || plain.chars().any(|c| digit(c).is_some()))
+        {
+            Some((front, raised)) => {
+                let size = raised.chars().filter_map(digit).fold(0, |p, d| 10 * p + d as i32);
+                let power = if raised.starts_with('⁻') { -size } else { size };
+                (front.trim_end_matches('·').to_owned(), power)
+            }
+            None => (plain, 0),
+        };
+        let digits: f64 = if digits.is_empty() { 1.0 } else { digits.parse().expect("a number") };
+        digits * 10f64.powi(power + exponent)
+    }
+
+    #[test]
+    fn labels_say_where_they_are_do_not_touch_and_are_inside() {
+        let ends = [
+            (0.0, 1.0),
+            (-1.0, 1.0),
+            (-3.2e-7, 1.1e-6),
+            (12345.0, 12345.1),
+            (1e-290, 1e-280),
+            (-1e299, 1e299),
+            (0.9999999, 1.0000001),
+            (1.0, 1.0001),
+            (2.0, 3.1),
+            (0.7, 130.0),
+            (1e-12, 1e15),
+            (1.0, 1e5),
+            (3e-250, 2e250),
+            (99_990.0, 100_010.0),
+        ];
+        for scale in [Scale::Linear, Scale::Log] {
+            for (lo, hi) in ends.into_iter().filter(|e| scale == Scale::Linear || e.0 > 0.0) {
+                for length in [60.0, 200.0, 850.0] {
+                    let mapped = [lo, hi].map(|v| scale.map(v).expect("on the axis"));
+                    let axis = Axis::new(scale, (mapped[0], mapped[1]), length, false, extent);
+                    let case = format!("{scale:?} {lo} {hi} {length}: {:?}", axis.ticks);
+                    let places: Vec<(f64, f64)> =
+                        axis.ticks.iter().map(|t| (axis.place(t.at), extent(&t.label))).collect();
+                    assert!(length < 200.0 || places.len() > 1, "{case}");
+                    assert!(places.iter().all(|p| p.0 > -0.01 && p.0 < length + 0.01), "{case}");
+                    let apart = |p: &[(f64, f64)]| p[1].0 - p[0].0 >= 0.5 * (p[0].1 + p[1].1);
+                    assert!(length < 200.0 || places.windows(2).all(apart), "{case}");
+                    for tick in &axis.ticks {
+                        let said = value(&tick.label, axis.exponent);
+                        let place = axis.place(scale.map(said).expect("on the axis"));
+                        assert!((place - axis.place(tick.at)).abs() < 0.6, "{} {case}", said);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn slots_are_labelled_as_densely_as_fits() {
+        let names: Vec<String> = (0..40).map(|i| format!("name {i}")).collect();
+        let strides = [2000.0, 600.0, 40.0].map(|length| {
+            let axis = Axis::slots(&names, length, extent);
+            axis.ticks.get(1).map_or(40.0, |t| t.at)
+        });
+        assert_eq!(strides[2], 40.0);
+        assert!(strides[0] < strides[1] && strides[1] < strides[2], "{strides:?}");
+    }
+
+    #[test]
+    fn short_numbers_keep_three_digits() {
+        let pairs = [
+            (15.166345, "15.2"),
+            (0.08649367, "0.0865"),
+            (0.0, "0"),
+            (-2.0, "−2"),
+            (1234.4, "1234"),
+            (1e-9, "1.0·10⁻⁹"),
+            (-3.46e7, "−3.5·10⁷"),
+            (100.0, "100"),
+        ];
+        for (value, text) in pairs {
+            assert_eq!(short(value), text);
+        }
     }
 }
