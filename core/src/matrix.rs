@@ -1,7 +1,7 @@
 //! `Mat` and `MatMut`: column-major views of slices.
 //!
 //! ```text
-//! entry (i, j) of a rows x cols view with column stride s: data[i + j * s], s >= rows
+//! entry (i, j) of a rows x cols view with column stride s: data[offset + i + j * s], s >= offset + rows
 //! ```
 //! A row-major array is the column-major view of its transpose, so PyTorch's `[out, in]` weights
 //! are an `in x out` view and NumPy's `[samples, features]` data a `features x samples` view
@@ -13,7 +13,11 @@ use crate::scalar::Real;
 /// A column-major matrix view.
 #[derive(Clone, Copy, Debug)]
 pub struct Mat<'a, T> {
+    /// Whole columns of the matrix that this is a part of: `cols * stride` values, so that a loop
+    /// over the columns has no shorter last one to look out for.
     data: &'a [T],
+    /// The first row's place in them.
+    offset: usize,
     rows: usize,
     cols: usize,
     stride: usize,
@@ -23,14 +27,10 @@ pub struct Mat<'a, T> {
 #[derive(Debug)]
 pub struct MatMut<'a, T> {
     data: &'a mut [T],
+    offset: usize,
     rows: usize,
     cols: usize,
     stride: usize,
-}
-
-/// The number of values that a `rows x cols` view of column stride `stride` spans.
-const fn span(rows: usize, cols: usize, stride: usize) -> usize {
-    if rows == 0 || cols == 0 { 0 } else { (cols - 1).saturating_mul(stride).saturating_add(rows) }
 }
 
 impl<'a, T: Real> Mat<'a, T> {
@@ -56,15 +56,21 @@ impl<'a, T: Real> Mat<'a, T> {
         Self::strided(data, rows, cols, rows)
     }
 
-    /// A view with a column stride of its own (at least `rows`). A slice that is too short gives
-    /// an empty matrix.
+    /// The first `rows` rows of `cols` columns of `stride` values each (at least `rows`). A slice
+    /// that does not hold whole columns gives an empty matrix.
     #[inline]
     pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
         let stride = stride.max(rows).max(1);
-        match data.get(..span(rows, cols, stride)) {
-            Some(data) => Self { data, rows, cols, stride },
-            None => Self { data: &[], rows: 0, cols: 0, stride: 1 },
+        match data.get(..cols.saturating_mul(stride)) {
+            Some(data) if rows > 0 => Self { data, offset: 0, rows, cols, stride },
+            _ => Self::empty(rows, cols),
         }
+    }
+
+    /// No values: `rows x cols` where that is zero, else `0 x 0`.
+    const fn empty(rows: usize, cols: usize) -> Self {
+        let (rows, cols) = if rows == 0 || cols == 0 { (rows, cols) } else { (0, 0) };
+        Self { data: &[], offset: 0, rows, cols, stride: 1 }
     }
 
     /// A single column.
@@ -91,17 +97,30 @@ impl<'a, T: Real> Mat<'a, T> {
         self.stride
     }
 
-    /// The values, gaps between the columns included.
+    /// The values from the first on, gaps between the columns included.
     #[inline(always)]
-    pub const fn data(&self) -> &'a [T] {
-        self.data
+    pub fn data(&self) -> &'a [T] {
+        self.data.get(self.offset..).unwrap_or(&[])
+    }
+
+    /// Rows `row..` of each column, and what stands below them in its column's stretch.
+    #[inline(always)]
+    pub(crate) fn stretches(
+        &self,
+        row: usize,
+        col: usize,
+    ) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
+        let from = self.offset + row;
+        let data = self.data.get(col * self.stride..).unwrap_or(&[]);
+        // Every chunk is as long as the stride: the check moves out of the caller's loop.
+        data.chunks_exact(self.stride.max(1)).map(move |c| c.get(from..).unwrap_or(&[]))
     }
 
     /// Entry `(row, col)`, 0 out of range.
     #[inline(always)]
     pub fn at(&self, row: usize, col: usize) -> T {
         if row < self.rows {
-            self.data.get(row + col * self.stride).copied().unwrap_or(T::ZERO)
+            self.data.get(self.offset + row + col * self.stride).copied().unwrap_or(T::ZERO)
         } else {
             T::ZERO
         }
@@ -110,7 +129,7 @@ impl<'a, T: Real> Mat<'a, T> {
     /// Column `col`, empty out of range.
     #[inline(always)]
     pub fn col(&self, col: usize) -> &'a [T] {
-        let start = col * self.stride;
+        let start = self.offset + col * self.stride;
         self.data.get(start..start + self.rows).unwrap_or(&[])
     }
 
@@ -124,19 +143,19 @@ impl<'a, T: Real> Mat<'a, T> {
     #[inline(always)]
     pub fn columns_from(&self, col: usize) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let rows = self.rows;
-        let data = self.data.get(col * self.stride..).unwrap_or(&[]);
-        data.chunks(self.stride.max(1)).map(move |c| c.get(..rows).unwrap_or(&[]))
+        self.stretches(0, col).map(move |c| c.get(..rows).unwrap_or(&[]))
     }
 
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
     #[inline]
     pub fn block(&self, row: usize, col: usize, rows: usize, cols: usize) -> Self {
-        if row + rows > self.rows || col + cols > self.cols {
-            return Self { data: &[], rows: 0, cols: 0, stride: 1 };
+        let (start, end) = (col * self.stride, (col + cols) * self.stride);
+        match self.data.get(start..end) {
+            Some(data) if row + rows <= self.rows => {
+                Self { data, offset: self.offset + row, rows, cols, stride: self.stride }
+            }
+            _ => Self::empty(rows, cols),
         }
-        let start = row + col * self.stride;
-        let data = self.data.get(start..).unwrap_or(&[]);
-        Self::strided(data, rows, cols, self.stride)
     }
 
     /// `cols` columns from `col`.
@@ -184,15 +203,21 @@ impl<'a, T: Real> MatMut<'a, T> {
         Self::strided(data, rows, cols, rows)
     }
 
-    /// A view with a column stride of its own (at least `rows`). A slice that is too short gives
-    /// an empty matrix.
+    /// The first `rows` rows of `cols` columns of `stride` values each (at least `rows`). A slice
+    /// that does not hold whole columns gives an empty matrix.
     #[inline]
     pub fn strided(data: &'a mut [T], rows: usize, cols: usize, stride: usize) -> Self {
         let stride = stride.max(rows).max(1);
-        match data.get_mut(..span(rows, cols, stride)) {
-            Some(data) => Self { data, rows, cols, stride },
-            None => Self { data: &mut [], rows: 0, cols: 0, stride: 1 },
+        match data.get_mut(..cols.saturating_mul(stride)) {
+            Some(data) if rows > 0 => Self { data, offset: 0, rows, cols, stride },
+            _ => Self::empty(rows, cols),
         }
+    }
+
+    /// No values: `rows x cols` where that is zero, else `0 x 0`.
+    const fn empty(rows: usize, cols: usize) -> Self {
+        let (rows, cols) = if rows == 0 || cols == 0 { (rows, cols) } else { (0, 0) };
+        Self { data: &mut [], offset: 0, rows, cols, stride: 1 }
     }
 
     /// The number of rows.
@@ -213,34 +238,46 @@ impl<'a, T: Real> MatMut<'a, T> {
         self.stride
     }
 
-    /// The values, gaps between the columns included.
+    /// The values from the first on, gaps between the columns included.
     #[inline(always)]
-    pub const fn data(&mut self) -> &mut [T] {
-        self.data
+    pub fn data(&mut self) -> &mut [T] {
+        self.data.get_mut(self.offset..).unwrap_or(&mut [])
     }
 
-    /// The values, gaps between the columns included, for as long as the view's source lives.
+    /// The values from the first on, gaps between the columns included, for as long as the view's
+    /// source lives.
     #[inline(always)]
-    pub const fn into_data(self) -> &'a mut [T] {
-        self.data
+    pub fn into_data(self) -> &'a mut [T] {
+        self.data.get_mut(self.offset..).unwrap_or(&mut [])
+    }
+
+    /// Rows `row..` of each column, and what stands below them in its column's stretch.
+    #[inline(always)]
+    pub(crate) fn stretches(&mut self, row: usize, col: usize) -> impl Iterator<Item = &mut [T]> {
+        let from = self.offset + row;
+        let data = self.data.get_mut(col * self.stride..).unwrap_or(&mut []);
+        data.chunks_exact_mut(self.stride.max(1)).map(move |c| c.get_mut(from..).unwrap_or(&mut []))
     }
 
     /// The same view, read only.
     #[inline(always)]
     pub const fn as_ref(&self) -> Mat<'_, T> {
-        Mat { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+        let Self { data, offset, rows, cols, stride } = self;
+        Mat { data, offset: *offset, rows: *rows, cols: *cols, stride: *stride }
     }
 
     /// The same view for as long as its source lives, read only.
     #[inline(always)]
     pub const fn into_ref(self) -> Mat<'a, T> {
-        Mat { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+        let Self { data, offset, rows, cols, stride } = self;
+        Mat { data, offset, rows, cols, stride }
     }
 
     /// The same view for a shorter time.
     #[inline(always)]
     pub const fn reborrow(&mut self) -> MatMut<'_, T> {
-        MatMut { data: self.data, rows: self.rows, cols: self.cols, stride: self.stride }
+        let Self { data, offset, rows, cols, stride } = self;
+        MatMut { data, offset: *offset, rows: *rows, cols: *cols, stride: *stride }
     }
 
     /// Entry `(row, col)`, 0 out of range.
@@ -253,7 +290,7 @@ impl<'a, T: Real> MatMut<'a, T> {
     #[inline(always)]
     pub fn set(&mut self, row: usize, col: usize, value: T) {
         if row < self.rows
-            && let Some(entry) = self.data.get_mut(row + col * self.stride)
+            && let Some(entry) = self.data.get_mut(self.offset + row + col * self.stride)
         {
             *entry = value;
         }
@@ -262,7 +299,7 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// Column `col`, empty out of range.
     #[inline(always)]
     pub fn col(&mut self, col: usize) -> &mut [T] {
-        let start = col * self.stride;
+        let start = self.offset + col * self.stride;
         self.data.get_mut(start..start + self.rows).unwrap_or(&mut [])
     }
 
@@ -270,41 +307,31 @@ impl<'a, T: Real> MatMut<'a, T> {
     #[inline(always)]
     pub fn columns(&mut self) -> impl Iterator<Item = &mut [T]> {
         let rows = self.rows;
-        self.data
-            .chunks_mut(self.stride.max(1))
-            .take(self.cols)
-            .map(move |c| c.get_mut(..rows).unwrap_or(&mut []))
-    }
-
-    /// Columns `col..col + N` apart; empty ones out of range.
-    #[inline(always)]
-    pub fn columns_array<const N: usize>(&mut self, col: usize) -> [&mut [T]; N] {
-        let (rows, stride) = (self.rows, self.stride.max(1));
-        let data = self.data.get_mut(col * stride..).unwrap_or(&mut []);
-        let mut columns = data.chunks_mut(stride);
-        core::array::from_fn(|_| columns.next().and_then(|c| c.get_mut(..rows)).unwrap_or(&mut []))
+        self.stretches(0, 0).map(move |c| c.get_mut(..rows).unwrap_or(&mut []))
     }
 
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
     #[inline]
     pub fn block(&mut self, row: usize, col: usize, rows: usize, cols: usize) -> MatMut<'_, T> {
-        if row + rows > self.rows || col + cols > self.cols {
-            return MatMut { data: &mut [], rows: 0, cols: 0, stride: 1 };
+        let (start, end) = (col * self.stride, (col + cols) * self.stride);
+        let (offset, stride) = (self.offset + row, self.stride);
+        match self.data.get_mut(start..end) {
+            Some(data) if row + rows <= self.rows => MatMut { data, offset, rows, cols, stride },
+            _ => MatMut::empty(rows, cols),
         }
-        let start = row + col * self.stride;
-        let stride = self.stride;
-        let data = self.data.get_mut(start..).unwrap_or(&mut []);
-        MatMut::strided(data, rows, cols, stride)
     }
 
     /// The columns before `col` and those from `col` on.
     #[inline]
     pub fn split_at_col(self, col: usize) -> (MatMut<'a, T>, MatMut<'a, T>) {
-        let Self { data, rows, cols, stride } = self;
+        let Self { data, offset, rows, cols, stride } = self;
         let col = col.min(cols);
         let at = (col * stride).min(data.len());
         let (left, right) = data.split_at_mut_checked(at).unwrap_or((&mut [], &mut []));
-        (MatMut::strided(left, rows, col, stride), MatMut::strided(right, rows, cols - col, stride))
+        (
+            MatMut { data: left, offset, rows, cols: col, stride },
+            MatMut { data: right, offset, rows, cols: cols - col, stride },
+        )
     }
 
     /// Sets every entry to `value`.

@@ -6,7 +6,7 @@
 use crate::scalar::Real;
 
 /// How many: [`One`] or [`Four`].
-pub(crate) trait Lanes {
+pub(crate) trait Lanes: Sized {
     /// So many.
     const COUNT: usize;
     /// So many `X`.
@@ -21,6 +21,10 @@ pub(crate) trait Lanes {
         y: Self::Of<Y>,
         f: impl FnMut(X, Y) -> Z,
     ) -> Self::Of<Z>;
+    /// Entry k of each of so many columns, up to the shortest.
+    fn across<'a, X: Copy>(
+        columns: Self::Of<&'a [X]>,
+    ) -> impl Iterator<Item = Self::Of<X>> + use<'a, X, Self>;
     /// The first so many.
     fn first<X: Copy>(of: &[X]) -> Option<Self::Of<X>>;
     /// Writes over the first so many.
@@ -70,6 +74,13 @@ impl Lanes for One {
         mut f: impl FnMut(X, Y) -> Z,
     ) -> [Z; 1] {
         [f(x, y)]
+    }
+    #[inline(always)]
+    fn across<'a, X: Copy>([x]: [&'a [X]; 1]) -> impl Iterator<Item = [X; 1]> + use<'a, X>
+    where
+        'a: 'a,
+    {
+        x.iter().map(|x| [*x])
     }
     #[inline(always)]
     fn first<X: Copy>(of: &[X]) -> Option<[X; 1]> {
@@ -122,6 +133,13 @@ impl Lanes for Four {
         mut f: impl FnMut(X, Y) -> Z,
     ) -> [Z; 4] {
         [f(a, p), f(b, q), f(c, r), f(d, s)]
+    }
+    #[inline(always)]
+    fn across<'a, X: Copy>([a, b, c, d]: [&'a [X]; 4]) -> impl Iterator<Item = [X; 4]> + use<'a, X>
+    where
+        'a: 'a,
+    {
+        a.iter().zip(b).zip(c).zip(d).map(|(((a, b), c), d)| [*a, *b, *c, *d])
     }
     #[inline(always)]
     fn first<X: Copy>(of: &[X]) -> Option<[X; 4]> {

@@ -36,15 +36,13 @@ pub(crate) fn map<T: Real, M: Lanes, N: Lanes>(
     N::map(tile, |column| M::map(column, &mut f))
 }
 
-/// Entry k of each of M columns, as far as the first reaches.
+/// The first `len` entries k of each of M columns.
 #[inline(always)]
 pub(crate) fn across<'a, T: Real, M: Lanes>(
     len: usize,
     columns: M::Of<&'a [T]>,
 ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
-    // The same length for all lets the compiler drop the checks of `get`.
-    let columns = M::map(columns, |c: &'a [T]| c.get(..len).unwrap_or(&[]));
-    (0..len).map(move |k| M::map(columns, |c| c.get(k).copied().unwrap_or(T::ZERO)))
+    M::across(M::map(columns, |c: &'a [T]| c.get(..len).unwrap_or(c)))
 }
 
 /// Rows `at..` of each column.
@@ -53,19 +51,18 @@ pub(crate) fn along<'a, T: Real, M: Lanes>(
     m: Mat<'a, T>,
     at: usize,
 ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
-    let rows = m.data().get(at..).unwrap_or(&[]);
-    rows.chunks(m.stride().max(1)).map_while(M::first)
+    m.stretches(at, 0).map_while(M::first)
 }
 
-/// Columns `at..`, from row `row` on.
+/// Columns `at..`, from row `row` on, and what stands below them.
 #[inline(always)]
 pub(crate) fn columns_from_row<'a, T: Real, M: Lanes>(
     m: Mat<'a, T>,
     at: usize,
     row: usize,
 ) -> M::Of<&'a [T]> {
-    let mut columns = m.columns_from(at);
-    M::new(|_| columns.next().and_then(|c| c.get(row..)).unwrap_or(&[]))
+    let mut columns = m.stretches(row, at);
+    M::new(|_| columns.next().unwrap_or(&[]))
 }
 
 /// How the panels of a factor are read, one `M::Of<T>` for each k.
@@ -177,9 +174,7 @@ pub(crate) fn update<T: Real, M: Lanes, N: Lanes>(
     tile: Tile<T, M, N>,
     f: impl Fn(T, T) -> T,
 ) {
-    let stride = c.stride();
-    let mut columns =
-        c.data().get_mut(i + j * stride..).unwrap_or(&mut []).chunks_mut(stride.max(1));
+    let mut columns = c.stretches(i, j);
     N::each(tile, |_, sums| {
         if let Some(column) = columns.next()
             && let Some(old) = M::first(column)
@@ -196,9 +191,7 @@ pub(crate) fn put<T: Real, M: Lanes, N: Lanes>(
     (i, j): (usize, usize),
     tile: Tile<T, M, N>,
 ) {
-    let stride = c.stride();
-    let mut columns =
-        c.data().get_mut(i + j * stride..).unwrap_or(&mut []).chunks_mut(stride.max(1));
+    let mut columns = c.stretches(i, j);
     N::each(tile, |_, values| {
         if let Some(column) = columns.next() {
             M::put(column, values);

@@ -85,9 +85,8 @@ fn reduce<T: Real>(a: &mut MatMut<'_, T>, d: &mut [T], e: &mut [T], tau: &mut [T
         if k + 1 >= n {
             break;
         }
-        let stride = a.stride();
-        let Some((left, right)) = a.data().split_at_mut_checked((k + 1) * stride) else { break };
-        let Some(v) = left.get_mut(k * stride + k + 1..k * stride + n) else { break };
+        let (mut left, mut right) = a.reborrow().split_at_col(k + 1);
+        let Some(v) = left.col(k).get_mut(k + 1..) else { break };
         let (factor, entry) = reflector(v);
         if let (Some(t), Some(e)) = (tau.get_mut(k), e.get_mut(k)) {
             (*t, *e) = (factor, entry);
@@ -95,8 +94,7 @@ fn reduce<T: Real>(a: &mut MatMut<'_, T>, d: &mut [T], e: &mut [T], tau: &mut [T
         if factor == T::ZERO {
             continue;
         }
-        let Some(right) = right.get_mut(k + 1..) else { break };
-        let mut rest = MatMut::strided(right, n - k - 1, n - k - 1, stride);
+        let mut rest = right.block(k + 1, 0, n - k - 1, n - k - 1);
         // w = tau A v - (tau^2 v^T A v / 2) v; the values not yet used hold it.
         let Some(w) = tau.get_mut(k + 1..) else { break };
         symmetric_product(&mut rest, v, w);
