@@ -113,7 +113,7 @@ impl<'a, T: Real> Mat<'a, T> {
         let from = self.offset + row;
         let data = self.data.get(col * self.stride..).unwrap_or(&[]);
         // Every chunk is as long as the stride: the check moves out of the caller's loop.
-        data.chunks_exact(self.stride.max(1)).map(move |c| c.get(from..).unwrap_or(&[]))
+        data.chunks_exact(self.stride.max(1)).map_while(move |c| c.get(from..))
     }
 
     /// Entry `(row, col)`, 0 out of range.
@@ -143,7 +143,7 @@ impl<'a, T: Real> Mat<'a, T> {
     #[inline(always)]
     pub fn columns_from(&self, col: usize) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let rows = self.rows;
-        self.stretches(0, col).map(move |c| c.get(..rows).unwrap_or(&[]))
+        self.stretches(0, col).map_while(move |c| c.get(..rows))
     }
 
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
@@ -256,7 +256,7 @@ impl<'a, T: Real> MatMut<'a, T> {
     pub(crate) fn stretches(&mut self, row: usize, col: usize) -> impl Iterator<Item = &mut [T]> {
         let from = self.offset + row;
         let data = self.data.get_mut(col * self.stride..).unwrap_or(&mut []);
-        data.chunks_exact_mut(self.stride.max(1)).map(move |c| c.get_mut(from..).unwrap_or(&mut []))
+        data.chunks_exact_mut(self.stride.max(1)).map_while(move |c| c.get_mut(from..))
     }
 
     /// The same view, read only.
@@ -307,7 +307,7 @@ impl<'a, T: Real> MatMut<'a, T> {
     #[inline(always)]
     pub fn columns(&mut self) -> impl Iterator<Item = &mut [T]> {
         let rows = self.rows;
-        self.stretches(0, 0).map(move |c| c.get_mut(..rows).unwrap_or(&mut []))
+        self.stretches(0, 0).map_while(move |c| c.get_mut(..rows))
     }
 
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.

@@ -37,6 +37,8 @@ kernels! {
     ldlt(a: MatMut<'_, Self>) -> Result<(), LinalgError> = ldlt::factor;
     solve_lower(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower;
     solve_lower_transpose(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose;
+    solve_diagonal_lower_transpose(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::diagonal_lower_transpose;
+    solve_lower_diagonal_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_diagonal_right;
     solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
     solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
     invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;

@@ -11,6 +11,14 @@ pub(crate) trait Lanes: Sized {
     const COUNT: usize;
     /// So many `X`.
     type Of<X: Copy>: Copy;
+    /// So many slices to write to.
+    type Slices<'a, X: 'a>;
+    /// The next so many, empty where there are no more.
+    fn take<'a, X>(slices: impl Iterator<Item = &'a mut [X]>) -> Self::Slices<'a, X>;
+    /// The slices, to read.
+    fn shared<'s, X>(slices: &'s Self::Slices<'_, X>) -> Self::Of<&'s [X]>;
+    /// `f(0, slice), f(1, slice), ..`
+    fn each_slice<X>(slices: &mut Self::Slices<'_, X>, f: impl FnMut(usize, &mut [X]));
     /// `f(0), f(1), ..`
     fn new<X: Copy>(f: impl FnMut(usize) -> X) -> Self::Of<X>;
     /// `f(x)` of each.
@@ -59,6 +67,19 @@ pub(crate) struct Four;
 impl Lanes for One {
     const COUNT: usize = 1;
     type Of<X: Copy> = [X; 1];
+    type Slices<'a, X: 'a> = [&'a mut [X]; 1];
+    #[inline(always)]
+    fn take<'a, X>(mut slices: impl Iterator<Item = &'a mut [X]>) -> [&'a mut [X]; 1] {
+        [slices.next().unwrap_or(&mut [])]
+    }
+    #[inline(always)]
+    fn shared<'s, X>([a]: &'s [&mut [X]; 1]) -> [&'s [X]; 1] {
+        [a]
+    }
+    #[inline(always)]
+    fn each_slice<X>([a]: &mut [&mut [X]; 1], mut f: impl FnMut(usize, &mut [X])) {
+        f(0, a);
+    }
     #[inline(always)]
     fn new<X: Copy>(mut f: impl FnMut(usize) -> X) -> [X; 1] {
         [f(0)]
@@ -118,6 +139,23 @@ impl Lanes for One {
 impl Lanes for Four {
     const COUNT: usize = 4;
     type Of<X: Copy> = [X; 4];
+    type Slices<'a, X: 'a> = [&'a mut [X]; 4];
+    #[inline(always)]
+    fn take<'a, X>(mut slices: impl Iterator<Item = &'a mut [X]>) -> [&'a mut [X]; 4] {
+        let mut next = || slices.next().unwrap_or(&mut []);
+        [next(), next(), next(), next()]
+    }
+    #[inline(always)]
+    fn shared<'s, X>([a, b, c, d]: &'s [&mut [X]; 4]) -> [&'s [X]; 4] {
+        [a, b, c, d]
+    }
+    #[inline(always)]
+    fn each_slice<X>([a, b, c, d]: &mut [&mut [X]; 4], mut f: impl FnMut(usize, &mut [X])) {
+        f(0, a);
+        f(1, b);
+        f(2, c);
+        f(3, d);
+    }
     #[inline(always)]
     fn new<X: Copy>(mut f: impl FnMut(usize) -> X) -> [X; 4] {
         [f(0), f(1), f(2), f(3)]

@@ -13,10 +13,8 @@
 //! L[i, J] = W D[J]^-1,  (D L^T)[J, i] = W^T
 //! ```
 
-use super::tile::{
-    Four, Lanes, One, Tile, across, along, columns_from_row, put, sum_of_outer_products,
-};
-use super::triangular::{blocks, residual, subtract_column};
+use super::tile::{Apart, Four, Lanes, One, Tile, along, difference, put, sum_of_outer_products};
+use super::triangular::{blocks, subtract_column};
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -41,10 +39,7 @@ pub fn ldlt_solve<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), Sh
     ShapeError::check("factored matrix columns", l.rows(), l.cols())?;
     ShapeError::check("right-hand side rows", l.rows(), b.rows())?;
     T::solve_lower(l, b.reborrow());
-    for column in b.columns() {
-        column.iter_mut().zip(diagonal(l)).for_each(|(b, d)| *b /= *d);
-    }
-    T::solve_lower_transpose(l, b);
+    T::solve_diagonal_lower_transpose(l, b);
     Ok(())
 }
 
@@ -56,11 +51,7 @@ pub fn ldlt_solve_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<
     ShapeError::check("factored matrix columns", l.rows(), l.cols())?;
     ShapeError::check("right-hand side columns", l.cols(), b.cols())?;
     T::solve_lower_transpose_right(l, b.reborrow());
-    for (column, d) in b.columns().zip(diagonal(l)) {
-        let reciprocal = T::ONE / *d;
-        column.iter_mut().for_each(|b| *b *= reciprocal);
-    }
-    T::solve_lower_right(l, b);
+    T::solve_lower_diagonal_right(l, b);
     Ok(())
 }
 
@@ -115,24 +106,28 @@ pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
 #[inline(always)]
 fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), LinalgError> {
     let n = a.rows();
-    let (corner, reciprocal) = W::factor(update::<T, W, W>(a.as_ref(), j, j));
-    put::<T, W, W>(a, (j, j), corner);
+    let (left, rest) = a.reborrow().split_at_col(j);
+    let (mut columns, mut right) = rest.split_at_col(W::COUNT);
+    let (left, mut columns) = (left.into_ref(), Apart::<T, W>::new(&mut columns, 0));
+
+    let (corner, reciprocal) = W::factor(update::<T, W, W>(left, &columns, j, j));
+    columns.put::<W>(j, corner);
     let mut failed = None;
-    W::each(reciprocal, |k, reciprocal| {
+    W::each(W::zip(corner, reciprocal, |c, r| (c, r)), |k, (column, reciprocal)| {
         if failed.is_none() && !(reciprocal > T::ZERO && reciprocal <= T::MAX) {
-            failed = Some(j + k);
+            failed = Some((W::at(&column, k), j + k));
         }
     });
-    if let Some(k) = failed {
-        return Err(failed_pivot(a.at(k, k), k));
+    if let Some((pivot, k)) = failed {
+        return Err(failed_pivot(pivot, k));
     }
     let mut i = j + W::COUNT;
     while W::COUNT == 4 && i + 4 <= n {
-        below::<T, Four, W>(a, &corner, reciprocal, i, j);
+        below::<T, Four, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
         i += 4;
     }
     while i < n {
-        below::<T, One, W>(a, &corner, reciprocal, i, j);
+        below::<T, One, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
         i += 1;
     }
     Ok(())
@@ -150,26 +145,32 @@ fn failed_pivot<T: Real>(pivot: T, k: usize) -> LinalgError {
 
 /// `A[i, J] - L[i, :J] (D L^T)[:J, J]`
 #[inline(always)]
-fn update<T: Real, M: Lanes, W: Lanes>(a: Mat<'_, T>, i: usize, j: usize) -> Tile<T, M, W> {
-    let above = across::<T, W>(j, columns_from_row::<T, W>(a, j, 0));
-    let sums = sum_of_outer_products::<T, M, W>(along::<T, M>(a, i), above);
-    residual::<T, M, W>(a, (i, j), sums)
+fn update<T: Real, M: Lanes, W: Lanes>(
+    left: Mat<'_, T>,
+    columns: &Apart<'_, T, W>,
+    i: usize,
+    j: usize,
+) -> Tile<T, M, W> {
+    let sums = sum_of_outer_products::<T, M, W>(along::<T, M>(left, i), columns.rows(0, j));
+    difference::<T, M, W>(columns.tile::<M>(i), sums)
 }
 
 /// M rows of the panel from `i`: `W = T L_JJ^-T`, `L = W / D`, and `(D L^T)[J, i] = W^T`.
 #[inline(always)]
 fn below<T: Real, M: Lanes, W: Lanes>(
-    a: &mut MatMut<'_, T>,
+    left: Mat<'_, T>,
+    columns: &mut Apart<'_, T, W>,
+    right: &mut MatMut<'_, T>,
     corner: &Tile<T, W, W>,
     reciprocal: W::Of<T>,
     i: usize,
     j: usize,
 ) {
-    let tile = update::<T, M, W>(a.as_ref(), i, j);
+    let tile = update::<T, M, W>(left, columns, i, j);
     let tile = W::forward(corner, tile, subtract_column::<T, M>);
-    put::<T, W, M>(a, (j, i), M::new(|m| W::map(tile, |column| M::at(&column, m))));
-    let l = W::zip(tile, reciprocal, |column, r| M::map(column, |w| w * r));
-    put::<T, M, W>(a, (i, j), l);
+    let transposed = M::new(|m| W::map(tile, |column| M::at(&column, m)));
+    put::<T, W, M>(right, (j, i - j - W::COUNT), transposed);
+    columns.put::<M>(i, W::zip(tile, reciprocal, |column, r| M::map(column, |w| w * r)));
 }
 
 #[cfg(test)]

@@ -27,6 +27,15 @@ pub(crate) fn sum_of_outer_products<T: Real, M: Lanes, N: Lanes>(
     tile
 }
 
+/// `A - B`
+#[inline(always)]
+pub(crate) fn difference<T: Real, M: Lanes, N: Lanes>(
+    a: Tile<T, M, N>,
+    b: Tile<T, M, N>,
+) -> Tile<T, M, N> {
+    N::zip(a, b, |a, b| M::zip(a, b, |a, b| a - b))
+}
+
 /// `f` of each entry.
 #[inline(always)]
 pub(crate) fn map<T: Real, M: Lanes, N: Lanes>(
@@ -197,4 +206,40 @@ pub(crate) fn put<T: Real, M: Lanes, N: Lanes>(
             M::put(column, values);
         }
     });
+}
+
+/// W columns of a matrix taken apart, so that tiles are read and written without finding their
+/// columns again.
+pub(crate) struct Apart<'a, T: 'a, W: Lanes>(W::Slices<'a, T>);
+
+impl<'a, T: Real, W: Lanes> Apart<'a, T, W> {
+    /// Columns `col..`.
+    #[inline(always)]
+    pub(crate) fn new(m: &'a mut MatMut<'_, T>, col: usize) -> Self {
+        Self(W::take(m.stretches(0, col)))
+    }
+
+    /// `len` rows from `row`, column by column.
+    #[inline(always)]
+    pub(crate) fn rows(&self, row: usize, len: usize) -> impl Iterator<Item = W::Of<T>> {
+        across::<T, W>(len, W::map(W::shared(&self.0), |c: &[T]| c.get(row..).unwrap_or(&[])))
+    }
+
+    /// The tile at row `i`.
+    #[inline(always)]
+    pub(crate) fn tile<M: Lanes>(&self, i: usize) -> Tile<T, M, W> {
+        W::map(W::shared(&self.0), |b: &[T]| {
+            b.get(i..).and_then(M::first).unwrap_or(M::new(|_| T::ZERO))
+        })
+    }
+
+    /// Writes the tile at row `i`.
+    #[inline(always)]
+    pub(crate) fn put<M: Lanes>(&mut self, i: usize, tile: Tile<T, M, W>) {
+        W::each_slice(&mut self.0, |c, column| {
+            if let Some(column) = column.get_mut(i..) {
+                M::put(column, W::at(&tile, c));
+            }
+        });
+    }
 }

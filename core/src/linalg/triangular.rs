@@ -11,7 +11,8 @@
 //! already are a register tile of a product, the rest is substitution in the registers.
 
 use super::tile::{
-    Four, Lanes, One, Tile, across, along, columns_from_row, put, sum_of_outer_products,
+    Apart, Four, Lanes, One, Tile, across, along, columns_from_row, difference,
+    sum_of_outer_products,
 };
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
@@ -61,19 +62,6 @@ pub(crate) fn corner<T: Real, W: Lanes>(m: Mat<'_, T>, row: usize, col: usize) -
     W::map(columns_from_row::<T, W>(m, col, row), |c| W::first(c).unwrap_or(W::new(|_| T::ZERO)))
 }
 
-/// The tile of B at `(i, j)`, less `sums`.
-#[inline(always)]
-pub(crate) fn residual<T: Real, M: Lanes, N: Lanes>(
-    b: Mat<'_, T>,
-    (i, j): (usize, usize),
-    sums: Tile<T, M, N>,
-) -> Tile<T, M, N> {
-    N::zip(columns_from_row::<T, N>(b, j, i), sums, |b, sums| match M::first(b) {
-        Some(b) => M::zip(b, sums, |b, sum| b - sum),
-        None => sums,
-    })
-}
-
 /// `x - c y`
 #[inline(always)]
 pub(crate) fn subtract<T: Real>(x: T, c: T, y: T) -> T {
@@ -86,7 +74,7 @@ pub(crate) fn subtract_column<T: Real, M: Lanes>(x: M::Of<T>, c: T, y: M::Of<T>)
     M::zip(x, y, |x, y| x - c * y)
 }
 
-/// `$call` for groups of four up to `$of`, then one by one.
+/// `$call` with [`Four`] for groups of four up to `$of`, then with [`One`], one by one.
 macro_rules! groups {
     ($of:expr, |$at:ident, $lanes:ident| $call:expr) => {{
         let of = $of;
@@ -107,68 +95,79 @@ macro_rules! groups {
 /// `L X = B`
 #[inline(always)]
 pub(crate) fn lower<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
-    for (i, four) in blocks(l.rows()) {
-        if four {
-            let corner = corner::<T, Four>(l, i, i);
-            groups!(b.cols(), |j, N| lower_tile::<T, Four, N>(l, &corner, &mut b, i, j));
-        } else {
-            groups!(b.cols(), |j, N| lower_tile::<T, One, N>(l, &[[T::ONE]], &mut b, i, j));
+    groups!(b.cols(), |j, N| {
+        let mut x = Apart::<T, N>::new(&mut b, j);
+        for (i, four) in blocks(l.rows()) {
+            if four {
+                lower_tile::<T, Four, N>(l, &mut x, i);
+            } else {
+                lower_tile::<T, One, N>(l, &mut x, i);
+            }
         }
-    }
+    });
 }
 
-/// `X[i, j] = L[i, i]^-1 (B[i, j] - L[i, :i] X[:i, j])`
+/// `X[i] = L[i, i]^-1 (B[i] - L[i, :i] X[:i])`
 #[inline(always)]
-fn lower_tile<T: Real, M: Lanes, N: Lanes>(
-    l: Mat<'_, T>,
-    corner: &Tile<T, M, M>,
-    b: &mut MatMut<'_, T>,
-    i: usize,
-    j: usize,
-) {
-    let x = b.as_ref();
-    let solved = across::<T, N>(i, columns_from_row::<T, N>(x, j, 0));
-    let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(l, i), solved);
-    let tile = residual::<T, M, N>(x, (i, j), sums);
-    put::<T, M, N>(b, (i, j), N::map(tile, |x| M::forward(corner, x, subtract)));
+fn lower_tile<T: Real, M: Lanes, N: Lanes>(l: Mat<'_, T>, x: &mut Apart<'_, T, N>, i: usize) {
+    let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(l, i), x.rows(0, i));
+    let corner = corner::<T, M>(l, i, i);
+    let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
+    let tile = N::map(tile, |x| M::forward(&corner, x, subtract));
+    x.put::<M>(i, tile);
 }
 
 /// `L^T X = B`
 #[inline(always)]
-pub(crate) fn lower_transpose<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
-    for (i, four) in blocks(l.rows()).rev() {
-        if four {
-            let corner = corner::<T, Four>(l, i, i);
-            groups!(b.cols(), |j, N| lower_transpose_tile::<T, Four, N>(l, &corner, &mut b, i, j));
-        } else {
-            groups!(b.cols(), |j, N| lower_transpose_tile::<T, One, N>(
-                l,
-                &[[T::ONE]],
-                &mut b,
-                i,
-                j
-            ));
-        }
-    }
+pub(crate) fn lower_transpose<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>) {
+    backward::<T, false>(l, b);
 }
 
-/// `X[i, j] = L[i, i]^-T (B[i, j] - L[i+M.., i]^T X[i+M.., j])`
+/// `D L^T X = B`, D on L's diagonal.
 #[inline(always)]
-fn lower_transpose_tile<T: Real, M: Lanes, N: Lanes>(
+pub(crate) fn diagonal_lower_transpose<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>) {
+    backward::<T, true>(l, b);
+}
+
+#[inline(always)]
+fn backward<T: Real, const DIAGONAL: bool>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
+    groups!(b.cols(), |j, N| {
+        let mut x = Apart::<T, N>::new(&mut b, j);
+        for (i, four) in blocks(l.rows()).rev() {
+            if four {
+                backward_tile::<T, Four, N, DIAGONAL>(l, &mut x, i);
+            } else {
+                backward_tile::<T, One, N, DIAGONAL>(l, &mut x, i);
+            }
+        }
+    });
+}
+
+/// `X[i] = L[i, i]^-T (D[i]^-1 B[i] - L[i+M.., i]^T X[i+M..])`
+#[inline(always)]
+fn backward_tile<T: Real, M: Lanes, N: Lanes, const DIAGONAL: bool>(
     l: Mat<'_, T>,
-    corner: &Tile<T, M, M>,
-    b: &mut MatMut<'_, T>,
+    x: &mut Apart<'_, T, N>,
     i: usize,
-    j: usize,
 ) {
-    let x = b.as_ref();
     let below = i + M::COUNT;
     let len = l.rows() - below;
     let left = across::<T, M>(len, columns_from_row::<T, M>(l, i, below));
-    let solved = across::<T, N>(len, columns_from_row::<T, N>(x, j, below));
-    let sums = sum_of_outer_products::<T, M, N>(left, solved);
-    let tile = residual::<T, M, N>(x, (i, j), sums);
-    put::<T, M, N>(b, (i, j), N::map(tile, |x| M::backward(corner, x, subtract)));
+    let sums = sum_of_outer_products::<T, M, N>(left, x.rows(below, len));
+    let corner = corner::<T, M>(l, i, i);
+    let mut tile = x.tile::<M>(i);
+    if DIAGONAL {
+        let reciprocals = reciprocals::<T, M>(&corner);
+        tile = N::map(tile, |x| M::zip(x, reciprocals, |x, r| x * r));
+    }
+    let tile = difference::<T, M, N>(tile, sums);
+    x.put::<M>(i, N::map(tile, |x| M::backward(&corner, x, subtract)));
+}
+
+/// One over the diagonal.
+#[inline(always)]
+fn reciprocals<T: Real, M: Lanes>(corner: &Tile<T, M, M>) -> M::Of<T> {
+    M::new(|k| T::ONE / M::at(&M::at(corner, k), k))
 }
 
 /// `X L^T = B`
@@ -176,66 +175,77 @@ fn lower_transpose_tile<T: Real, M: Lanes, N: Lanes>(
 pub(crate) fn lower_transpose_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     for (j, four) in blocks(l.rows()) {
         if four {
-            let corner = corner::<T, Four>(l, j, j);
-            groups!(b.rows(), |i, M| lower_transpose_right_tile::<T, M, Four>(
-                l, &corner, &mut b, i, j
-            ));
+            lower_transpose_right_columns::<T, Four>(l, &mut b, j);
         } else {
-            groups!(b.rows(), |i, M| lower_transpose_right_tile::<T, M, One>(
-                l,
-                &[[T::ONE]],
-                &mut b,
-                i,
-                j
-            ));
+            lower_transpose_right_columns::<T, One>(l, &mut b, j);
         }
     }
 }
 
-/// `X[i, j] = (B[i, j] - X[i, :j] L[j, :j]^T) L[j, j]^-T`
+/// `X[:, j] = (B[:, j] - X[:, :j] L[j, :j]^T) L[j, j]^-T`
 #[inline(always)]
-fn lower_transpose_right_tile<T: Real, M: Lanes, N: Lanes>(
+fn lower_transpose_right_columns<T: Real, N: Lanes>(
     l: Mat<'_, T>,
-    corner: &Tile<T, N, N>,
     b: &mut MatMut<'_, T>,
-    i: usize,
     j: usize,
 ) {
-    let x = b.as_ref();
-    let solved = along::<T, M>(x, i).take(j);
-    let sums = sum_of_outer_products::<T, M, N>(solved, along::<T, N>(l, j));
-    let tile = residual::<T, M, N>(x, (i, j), sums);
-    put::<T, M, N>(b, (i, j), N::forward(corner, tile, subtract_column::<T, M>));
+    let rows = b.rows();
+    let corner = corner::<T, N>(l, j, j);
+    let (solved, mut rest) = b.reborrow().split_at_col(j);
+    let (solved, mut x) = (solved.into_ref(), Apart::<T, N>::new(&mut rest, 0));
+    groups!(rows, |i, M| {
+        let left = along::<T, M>(solved, i);
+        let sums = sum_of_outer_products::<T, M, N>(left, along::<T, N>(l, j));
+        let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
+        x.put::<M>(i, N::forward(&corner, tile, subtract_column::<T, M>));
+    });
 }
 
 /// `X L = B`
 #[inline(always)]
-pub(crate) fn lower_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
+pub(crate) fn lower_right<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>) {
+    backward_right::<T, false>(l, b);
+}
+
+/// `X L = B D^-1`, D on L's diagonal.
+#[inline(always)]
+pub(crate) fn lower_diagonal_right<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>) {
+    backward_right::<T, true>(l, b);
+}
+
+#[inline(always)]
+fn backward_right<T: Real, const DIAGONAL: bool>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     for (j, four) in blocks(l.rows()).rev() {
         if four {
-            let corner = corner::<T, Four>(l, j, j);
-            groups!(b.rows(), |i, M| lower_right_tile::<T, M, Four>(l, &corner, &mut b, i, j));
+            backward_right_columns::<T, Four, DIAGONAL>(l, &mut b, j);
         } else {
-            groups!(b.rows(), |i, M| lower_right_tile::<T, M, One>(l, &[[T::ONE]], &mut b, i, j));
+            backward_right_columns::<T, One, DIAGONAL>(l, &mut b, j);
         }
     }
 }
 
-/// `X[i, j] = (B[i, j] - X[i, j+N..] L[j+N.., j]) L[j, j]^-1`
+/// `X[:, j] = (B[:, j] D[j]^-1 - X[:, j+N..] L[j+N.., j]) L[j, j]^-1`
 #[inline(always)]
-fn lower_right_tile<T: Real, M: Lanes, N: Lanes>(
+fn backward_right_columns<T: Real, N: Lanes, const DIAGONAL: bool>(
     l: Mat<'_, T>,
-    corner: &Tile<T, N, N>,
     b: &mut MatMut<'_, T>,
-    i: usize,
     j: usize,
 ) {
-    let x = b.as_ref();
-    let behind = j + N::COUNT;
+    let (rows, behind) = (b.rows(), j + N::COUNT);
     let len = l.rows() - behind;
-    let solved = along::<T, M>(x.block(0, behind, x.rows(), len), i);
-    let right = across::<T, N>(len, columns_from_row::<T, N>(l, j, behind));
-    let sums = sum_of_outer_products::<T, M, N>(solved, right);
-    let tile = residual::<T, M, N>(x, (i, j), sums);
-    put::<T, M, N>(b, (i, j), N::backward(corner, tile, subtract_column::<T, M>));
+    let corner = corner::<T, N>(l, j, j);
+    let reciprocals = reciprocals::<T, N>(&corner);
+    let (mut rest, solved) = b.reborrow().split_at_col(behind);
+    let (solved, mut x) = (solved.into_ref(), Apart::<T, N>::new(&mut rest, j));
+    let below = columns_from_row::<T, N>(l, j, behind);
+    groups!(rows, |i, M| {
+        let left = along::<T, M>(solved, i);
+        let sums = sum_of_outer_products::<T, M, N>(left, across::<T, N>(len, below));
+        let mut tile = x.tile::<M>(i);
+        if DIAGONAL {
+            tile = N::zip(tile, reciprocals, |x, r| M::map(x, |x| x * r));
+        }
+        let tile = difference::<T, M, N>(tile, sums);
+        x.put::<M>(i, N::backward(&corner, tile, subtract_column::<T, M>));
+    });
 }
