@@ -337,13 +337,17 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// Sets every entry to `value`.
     #[inline]
     pub fn fill(&mut self, value: T) {
-        self.columns().for_each(|c| c.fill(value));
+        for column in self.columns() {
+            column.fill(value);
+        }
     }
 
     /// Multiplies every entry by `factor`.
     #[inline]
     pub fn scale(&mut self, factor: T) {
-        self.columns().for_each(|c| c.iter_mut().for_each(|v| *v *= factor));
+        for column in self.columns() {
+            column.iter_mut().for_each(|v| *v *= factor);
+        }
     }
 
     /// Copies `source`, entry by entry, as far as both reach.

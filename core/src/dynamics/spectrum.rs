@@ -14,7 +14,7 @@
 
 use super::DynamicsError;
 use crate::error::ShapeError;
-use crate::linalg::{JACOBI_LIMIT, dot, eigh, eigh_scratch, gemm, syrk_tn};
+use crate::linalg::{JACOBI_LIMIT, dot, eigh, eigh_scratch, gemm, reverse, syrk_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
@@ -50,7 +50,7 @@ pub fn jacobian_spectrum<T: Real>(
         kernel.add_scaled(T::ONE, *layer);
     }
     eigh(kernel, singular_values, vectors.reborrow(), scratch.rest())?;
-    singular_values.reverse();
+    reverse(singular_values);
 
     let largest = singular_values.first().copied().unwrap_or(T::ZERO);
     let floor = T::from_usize(n) * T::EPSILON * largest;

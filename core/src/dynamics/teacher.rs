@@ -16,7 +16,7 @@
 
 use super::DynamicsError;
 use crate::error::{NonFiniteError, ShapeError};
-use crate::linalg::{dot, eigh, eigh_scratch, syrk_nt};
+use crate::linalg::{dot, eigh, eigh_scratch, reverse, syrk_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::random::Rng;
 use crate::scalar::Real;
@@ -235,7 +235,7 @@ impl<T: Real> Teacher<'_, T> {
         }
         syrk_nt(T::ONE, x, T::ZERO, gram.reborrow())?;
         eigh(gram, singular_values, vectors.reborrow(), rest)?;
-        singular_values.reverse();
+        reverse(singular_values);
         reverse_columns(&mut vectors);
         vectors.columns().for_each(fix_sign);
         // Beyond the rank the Gram's eigenvalues are rounding.

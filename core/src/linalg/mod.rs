@@ -48,6 +48,14 @@ pub fn axpy<T: Real>(alpha: T, x: &[T], y: &mut [T]) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y += alpha * *x);
 }
 
+/// Turns the order round. The standard library's `reverse` keeps a panic where it is not inlined.
+pub(crate) fn reverse<T>(values: &mut [T]) {
+    let mut values = values.iter_mut();
+    while let (Some(a), Some(b)) = (values.next(), values.next_back()) {
+        core::mem::swap(a, b);
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

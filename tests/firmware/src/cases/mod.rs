@@ -4,6 +4,7 @@
 //! `tests/tests/firmware_bits.rs`, which is how both are known to do the same work.
 
 pub mod linalg;
+pub mod ntk;
 
 /// The most values that a task may have of each kind.
 pub const CAPACITY: usize = 8192;

@@ -1,0 +1,5 @@
+//! Tangent kernels.
+#![no_std]
+#![no_main]
+
+nanocurv_firmware::image!(nanocurv_firmware::cases::ntk::TASKS);

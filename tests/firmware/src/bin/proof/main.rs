@@ -1,0 +1,38 @@
+//! The proof that no public function of the core can panic: each is in this image, for f32 and
+//! f64, behind a pointer that the compiler cannot see through, and the image links.
+//!
+//! `tests/tests/firmware_proof.rs` checks that none is missing.
+#![no_std]
+#![no_main]
+
+use nanocurv_firmware::cases::{Agreement, Memory, task};
+
+/// Keeps functions in the image, for any arguments.
+macro_rules! keep {
+    ($($function:expr),* $(,)?) => {
+        $(core::hint::black_box($function as *const ());)*
+    };
+}
+
+mod dynamics;
+mod foundation;
+mod linalg;
+mod network;
+mod ntk;
+
+nanocurv_firmware::image!([task("proof", &[], 0, proof, Agreement::Exact)]);
+
+#[inline(never)]
+fn proof(memory: &mut Memory) -> Option<&[f32]> {
+    foundation::functions::<f32>();
+    foundation::functions::<f64>();
+    linalg::functions::<f32>();
+    linalg::functions::<f64>();
+    network::functions::<f32>();
+    network::functions::<f64>();
+    ntk::functions::<f32>();
+    ntk::functions::<f64>();
+    dynamics::functions::<f32>();
+    dynamics::functions::<f64>();
+    memory.output.get(..0)
+}
