@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::{Result, bail};
 use nanocurv::Real;
 
 /// The values of an array, in the type of the file or of the computation.
@@ -157,6 +158,22 @@ impl Array {
             Values::F64(_) => "float64",
             Values::I64(_) => "int64",
         }
+    }
+}
+
+/// Zeros for a result of this shape.
+///
+/// # Errors
+/// If it has more values than there is memory for.
+pub fn zeros<T: Float>(shape: &[usize]) -> Result<Vec<T>> {
+    let count = shape.iter().try_fold(1_usize, |count, n| count.checked_mul(*n));
+    let fits = count.filter(|count| Vec::<T>::new().try_reserve_exact(*count).is_ok());
+    match fits {
+        Some(count) => Ok(vec![T::ZERO; count]),
+        None => bail!(
+            "the result of shape {} does not fit into memory; use fewer samples, or a reduction",
+            Shape(shape)
+        ),
     }
 }
 

@@ -12,8 +12,8 @@ mod loss;
 mod net;
 mod output;
 
-pub use data::{Data, DataArgs, TargetArgs, Targets};
-pub use loss::LossArgs;
+pub use data::{Data, DataArgs, TargetArgs, Targets, read_batch};
+pub use loss::{Loss, LossArgs, Reduction};
 pub use net::{Net, NetArgs, Parameterization};
 pub use output::{CheckArgs, OutputArgs, PlotArgs};
 

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
+use nanocurv::network::{self, Layer, Mlp, Scale};
 
 use crate::array::Float;
 use crate::dense::{self, Activation};
-use crate::io::network::{self, LayerShape, StateDict};
+use crate::io::network::{LayerShape, StateDict, read};
 
 /// The network options.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,6 +55,8 @@ pub struct Net<T> {
     pub theta: Vec<T>,
     /// The network as the references see it: layers, activations, scales.
     pub reference: dense::Network,
+    layers: Vec<Layer>,
+    scales: Vec<Scale<T>>,
 }
 
 impl<T: Float> Net<T> {
@@ -75,8 +78,48 @@ impl<T: Float> Net<T> {
         if let Some(at) = theta.iter().position(|t| !t.is_finite()) {
             bail!("{}: parameter {at} is beyond the range of f32; use --dtype f64", path.display());
         }
-        let reference = dense::Network { layers };
-        Ok(Self { path: path.to_owned(), shapes: file.layers, theta, reference })
+        let mut net = Self {
+            path: path.to_owned(),
+            shapes: file.layers,
+            theta,
+            reference: dense::Network { layers },
+            layers: Vec::new(),
+            scales: Vec::new(),
+        };
+        net.mirror();
+        Ok(net)
+    }
+
+    /// Writes the core's layers and scales from those of the reference.
+    fn mirror(&mut self) {
+        let layers = &self.reference.layers;
+        self.layers = layers
+            .iter()
+            .map(|l| Layer {
+                inputs: l.inputs,
+                outputs: l.outputs,
+                bias: l.bias,
+                activation: network::Activation::from_name(l.activation.name())
+                    .unwrap_or(network::Activation::Identity),
+            })
+            .collect();
+        // The core has the scale after an activation in the weights behind it.
+        let before = std::iter::once(1.0).chain(layers.iter().map(|l| l.output_scale));
+        self.scales = layers
+            .iter()
+            .zip(before)
+            .map(|(l, r)| Scale { weight: T::of(l.weight_scale * r), bias: T::of(l.bias_scale) })
+            .collect();
+    }
+
+    /// The network as the core takes it.
+    ///
+    /// # Errors
+    /// The core's, naming the file.
+    pub fn mlp(&self) -> Result<Mlp<'_, T>> {
+        Mlp::new(&self.layers, &self.theta)
+            .and_then(|mlp| mlp.with_scales(&self.scales))
+            .with_context(|| self.path.display().to_string())
     }
 
     /// The width of the input.
@@ -137,7 +180,7 @@ impl NetArgs {
                 "{name} belongs to --parameterization ntk; add that or leave {name} out"
             );
         }
-        let file = network::read(&self.net)?;
+        let file = read(&self.net)?;
         let hidden = self.activations(file.layers.len() - 1)?;
         let mut net = Net::new(&self.net, file, hidden)?;
         if self.parameterization == Parameterization::Ntk {
@@ -145,6 +188,7 @@ impl NetArgs {
                 layer.weight_scale = self.sigma_w / (layer.inputs as f64).sqrt();
                 layer.bias_scale = self.sigma_b;
             }
+            net.mirror();
         }
         Ok(net)
     }

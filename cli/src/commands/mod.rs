@@ -7,7 +7,9 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod jacobian;
 pub mod man;
+pub mod ntk;
 pub mod validate;
 
 /// What to do.
@@ -15,6 +17,10 @@ pub mod validate;
 pub enum Command {
     /// Run every check on the example cases shipped with the program
     Validate(validate::Args),
+    /// The neural tangent kernel of a network on data
+    Ntk(ntk::Args),
+    /// The Jacobian of the outputs with respect to the parameters, or its singular values
+    Jacobian(jacobian::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -29,6 +35,8 @@ impl Command {
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
         match self {
             Self::Validate(args) => args.run(session),
+            Self::Ntk(args) => args.run(session),
+            Self::Jacobian(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }

@@ -11,6 +11,7 @@ mod loss;
 mod network;
 mod ntk;
 mod number;
+mod svd;
 
 pub use activation::Activation;
 pub use curvature::{empirical_fisher, ggn, gradient, hessian};
@@ -19,6 +20,7 @@ pub use loss::{Loss, Reduction, Target, Targets};
 pub use network::{Layer, Network, Tensor};
 pub use ntk::{Reduce, ntk, ntk_params};
 pub use number::{Dual, Number};
+pub use svd::{Spectrum, spectrum};
 
 #[cfg(test)]
 mod tests;

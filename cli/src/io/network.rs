@@ -83,7 +83,7 @@ pub fn parse(path: &Path, bytes: impl FnOnce() -> Result<Vec<u8>>) -> Result<Sta
 }
 
 /// The chain of layers that the tensors are.
-fn assemble(tensors: Vec<(String, Array)>) -> Result<StateDict> {
+pub(crate) fn assemble(tensors: Vec<(String, Array)>) -> Result<StateDict> {
     let mut weights = BTreeMap::new();
     let mut biases = BTreeMap::new();
     for (name, array) in tensors {

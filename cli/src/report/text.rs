@@ -200,7 +200,14 @@ impl Cells {
 
     fn text(&self, value: f64) -> String {
         let digits = self.digits;
-        if self.scientific { format!("{value:.digits$e}") } else { format!("{value:.digits$}") }
+        if !self.scientific {
+            return format!("{value:.digits$}");
+        }
+        // NumPy's exponents have a sign and two digits, so that the columns stand.
+        let text = format!("{value:.digits$e}");
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let exponent: i32 = exponent.parse().unwrap_or(0);
+        format!("{mantissa}e{exponent:+03}")
     }
 
     fn cell(&self, value: f64) -> String {
@@ -260,6 +267,8 @@ mod tests {
         assert_eq!(summarised(&array), "[[ 1.00  2.50]\n [-3.25  4.00]]");
         let array = Array::new(&[2, 2, 1], vec![1_i64, 20, 3, 4]);
         assert_eq!(summarised(&array), "[[[ 1]\n  [20]]\n\n [[ 3]\n  [ 4]]]");
+        let array = Array::vector(vec![1e-5, -12345.678, 0.0]);
+        assert_eq!(summarised(&array), "[ 1.0000000e-05 -1.2345678e+04  0.0000000e+00]");
         assert_eq!(summarised(&Array::vector(Vec::<f64>::new())), "[]");
     }
 

@@ -13,6 +13,7 @@ use crate::report::{Format, Report};
 use crate::session::Session;
 
 pub mod cases;
+mod ntk;
 mod references;
 
 /// One line of the validation: a name and how to find the worst error.
@@ -44,7 +45,7 @@ impl fmt::Debug for Check {
 
 /// The checks of all topics.
 fn all() -> Vec<Check> {
-    [references::checks()].into_iter().flatten().collect()
+    [references::checks(), ntk::checks()].into_iter().flatten().collect()
 }
 
 /// The arguments.
@@ -124,6 +125,6 @@ fn line(name: &str, width: usize, error: f64, tolerance: f64, passed: bool) -> s
     let style = color.on_default();
     writeln!(
         anstream::stdout(),
-        "{name:width$}  error {error:.1e}  tolerance {tolerance:.0e}  {style}{word}{style:#}"
+        "{name:width$}  error {error:<8.1e}  tolerance {tolerance:<5.0e}  {style}{word}{style:#}"
     )
 }
