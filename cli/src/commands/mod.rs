@@ -1,0 +1,44 @@
+//! One file a verb. Each has its arguments and a `run` that reads, computes and finishes.
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::exit::Outcome;
+use crate::session::Session;
+
+pub mod completions;
+pub mod jacobian;
+pub mod man;
+pub mod ntk;
+pub mod validate;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run every check on the example cases shipped with the program
+    Validate(validate::Args),
+    /// The neural tangent kernel of a network on data
+    Ntk(ntk::Args),
+    /// The Jacobian of the outputs with respect to the parameters, or its singular values
+    Jacobian(jacobian::Args),
+    /// Print the completions for a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the user is told, with exit code 2.
+    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
+        match self {
+            Self::Validate(args) => args.run(session),
+            Self::Ntk(args) => args.run(session),
+            Self::Jacobian(args) => args.run(session),
+            Self::Completions(args) => args.run(),
+            Self::Man(args) => args.run(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The witness: the definitions written down naively in f64, sample by sample.
+//!
+//! Nothing here shares code with the core. A network is differentiated by hand-written reverse
+//! mode generic over [`Number`], so that the same source run with [`Dual`] numbers gives second
+//! derivatives. It is slow and dense on purpose; `--check` and `validate` hold the core to it.
+
+mod activation;
+mod curvature;
+mod jacobian;
+mod loss;
+mod network;
+mod ntk;
+mod number;
+mod svd;
+
+pub use activation::Activation;
+pub use curvature::{empirical_fisher, ggn, gradient, hessian};
+pub use jacobian::{jacobian, jacobian_by_duals, sample_jacobian};
+pub use loss::{Loss, Reduction, Target, Targets};
+pub use network::{Layer, Network, Tensor};
+pub use ntk::{Reduce, ntk, ntk_params};
+pub use number::{Dual, Number};
+pub use svd::{Spectrum, spectrum};
+
+#[cfg(test)]
+mod tests;

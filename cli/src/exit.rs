@@ -1,0 +1,104 @@
+//! How the program ends.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The result is complete and every check held.
+    Done,
+    /// The result is complete, but a check did not hold.
+    CheckFailed,
+    /// Usage, or an input that is unreadable or inconsistent.
+    Failed,
+    /// Ctrl-C.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::CheckFailed => 1,
+            Self::Failed => 2,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Outcome> for std::process::ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(outcome.code())
+    }
+}
+
+/// Whether an error is only that the reader of our output has seen enough.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(|e| e.io_error_kind());
+        let csv = cause.downcast_ref::<csv::Error>().and_then(|e| match e.kind() {
+            csv::ErrorKind::Io(e) => Some(e.kind()),
+            _ => None,
+        });
+        [io, json, csv].contains(&Some(io::ErrorKind::BrokenPipe))
+    })
+}
+
+/// Temporary files that an interruption must not leave behind.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// While it lives, Ctrl-C removes the file.
+#[derive(Debug)]
+pub struct Unfinished(PathBuf);
+
+/// Has `path` removed if the program is interrupted before the guard is dropped.
+pub fn forget_if_interrupted(path: &Path) -> Unfinished {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_owned());
+    Unfinished(path.to_owned())
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|p| *p != self.0);
+    }
+}
+
+/// Makes Ctrl-C end the program with 130 and without half a file.
+pub fn handle_interrupts() {
+    let handler = || {
+        // The lock is kept: no further file can be begun.
+        let unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
+        for path in unfinished.iter() {
+            // Already renamed or already gone is as good.
+            let _ = std::fs::remove_file(path);
+        }
+        std::process::exit(i32::from(Outcome::Interrupted.code()));
+    };
+    // Without a handler Ctrl-C still ends the program; only the tidying is lost.
+    let _ = ctrlc::set_handler(handler);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_are_those_of_the_contract() {
+        let all = [Outcome::Done, Outcome::CheckFailed, Outcome::Failed, Outcome::Interrupted];
+        assert_eq!(all.map(Outcome::code), [0, 1, 2, 130]);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_recognised_through_every_writer() {
+        let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_broken_pipe(&anyhow::Error::new(pipe()).context("stdout")));
+        assert!(is_broken_pipe(&serde_json::Error::io(pipe()).into()));
+        assert!(is_broken_pipe(&csv::Error::from(pipe()).into()));
+        assert!(!is_broken_pipe(&io::Error::from(io::ErrorKind::NotFound).into()));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("no")));
+    }
+}

@@ -1,0 +1,274 @@
+//! Files: one module a format, chosen by the extension.
+//!
+//! Every size in a header is held against the size of the file before anything is allocated, and
+//! every error names the file, what was found, what was needed and how to mend it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::array::{Array, Float, Matrix, Shape, Values};
+use crate::report::{self, Report};
+
+pub mod csv;
+pub mod network;
+pub mod npy;
+pub mod npz;
+pub mod safetensors;
+
+/// A file, or an array in an `.npz` file: `FILE` or `FILE.npz:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// The array's name in it.
+    pub array: Option<String>,
+}
+
+impl FromStr for Source {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let split = text.find(".npz:").map(|at| text.split_at(at + ".npz".len()));
+        Ok(match split {
+            Some((path, name)) => Self { path: path.into(), array: Some(name[1..].to_owned()) },
+            None => Self { path: text.into(), array: None },
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.array {
+            Some(name) => write!(f, "{}:{name}", self.path.display()),
+            None => write!(f, "{}", self.path.display()),
+        }
+    }
+}
+
+/// The extension in lower case.
+fn extension(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
+
+/// The whole file. The buffer grows with what is really there, whatever a header says.
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|mut file| {
+            if file.metadata()?.is_dir() {
+                return Err(std::io::ErrorKind::IsADirectory.into());
+            }
+            file.read_to_end(&mut bytes)
+        })
+        .map_err(|e| anyhow!("the file cannot be read: {e}"))?;
+    Ok(bytes)
+}
+
+/// Reads one array from `.npy`, `.npz` or `.csv`.
+///
+/// # Errors
+/// If the file cannot be read, is not what its extension says, or holds several arrays and none
+/// is named.
+pub fn read_array(source: &Source) -> Result<Array> {
+    parse(source, || read_bytes(&source.path)).with_context(|| source.to_string())
+}
+
+/// The array in a file whose content is `bytes`.
+fn parse(source: &Source, bytes: impl FnOnce() -> Result<Vec<u8>>) -> Result<Array> {
+    match extension(&source.path).as_str() {
+        "npy" => npy::read(&bytes()?),
+        "npz" => npz::read(bytes()?, source.array.as_deref()),
+        "csv" | "tsv" | "txt" => csv::read(&bytes()?),
+        "safetensors" => bail!("is a network; data are read from .npy, .npz or .csv"),
+        _ => bail!("the extension is none of .npy, .npz and .csv, which data come in"),
+    }
+}
+
+/// Fails on the first infinite or NaN value, naming its row and column.
+///
+/// # Errors
+/// If there is one.
+pub fn require_finite(array: &Array, source: &Source) -> Result<()> {
+    let Some(index) = array.first_non_finite() else { return Ok(()) };
+    let place = match array.position(index).as_slice() {
+        [] => String::new(),
+        [row] => format!("row {}: ", row + 1),
+        [row, col] => format!("row {}, column {}: ", row + 1, col + 1),
+        more => format!("index {}: ", Shape(more)),
+    };
+    bail!(
+        "{source}: {place}found {}, needed a finite number; remove or replace it",
+        array.at(index)
+    )
+}
+
+/// Reads a matrix of finite numbers; a one-dimensional array is a single column.
+///
+/// # Errors
+/// As [`read_array`], or if the array has more than two axes, is empty or holds NaN or infinity.
+pub fn read_matrix<T: Float>(source: &Source) -> Result<Matrix<T>> {
+    let array = read_array(source)?;
+    let (rows, cols) = match *array.shape() {
+        [rows] => (rows, 1),
+        [rows, cols] => (rows, cols),
+        ref shape => bail!(
+            "{source}: found an array of shape {}, needed a matrix; reshape it to rows x columns",
+            Shape(shape)
+        ),
+    };
+    if rows == 0 || cols == 0 {
+        bail!("{source}: found shape {}, which holds no values", Shape(array.shape()));
+    }
+    require_finite(&array, source)?;
+    let values: Vec<T> = match array.into_values() {
+        Values::F64(v) => v.into_iter().map(T::of).collect(),
+        Values::F32(v) => v.into_iter().map(|v| T::of(f64::from(v))).collect(),
+        Values::I64(v) => v.into_iter().map(|v| T::of(v as f64)).collect(),
+    };
+    if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+        bail!(
+            "{source}: row {}, column {}: the number is beyond the range of f32; use --dtype f64",
+            at / cols + 1,
+            at % cols + 1
+        );
+    }
+    Ok(Matrix { rows, cols, values })
+}
+
+/// Reads a vector of finite numbers, or a matrix with one row or column as one.
+///
+/// # Errors
+/// As [`read_matrix`].
+pub fn read_vector<T: Float>(source: &Source) -> Result<Vec<T>> {
+    let matrix = read_matrix::<T>(source)?;
+    if matrix.rows != 1 && matrix.cols != 1 {
+        bail!("{source}: found a {} x {} matrix, needed a vector", matrix.rows, matrix.cols);
+    }
+    Ok(matrix.values)
+}
+
+/// Class labels: integers from 0, in any numeric type.
+///
+/// # Errors
+/// As [`read_array`], or if a value is negative or not an integer.
+pub fn labels(array: &Array, source: &Source) -> Result<Vec<usize>> {
+    (0..array.len())
+        .map(|i| {
+            let value = array.at(i);
+            if value >= 0.0 && value.fract() == 0.0 && value < 2f64.powi(53) {
+                Ok(value as usize)
+            } else {
+                bail!("{source}: row {}: found {value}, needed a class label (0, 1, 2, ...)", i + 1)
+            }
+        })
+        .collect()
+}
+
+/// What a result file can be.
+const WRITTEN: [&str; 4] = ["npy", "npz", "csv", "json"];
+
+/// Fails early if `path` has no extension that results are written to, or no folder to be in.
+///
+/// # Errors
+/// If so.
+pub fn check_destination(path: &Path, extensions: &[&str]) -> Result<()> {
+    if !extensions.contains(&extension(path).as_str()) {
+        bail!(
+            "{}: the extension is none of .{}, which can be written",
+            path.display(),
+            extensions.join(", .")
+        );
+    }
+    let folder = folder(path);
+    if !folder.is_dir() {
+        bail!("{}: there is no folder {}", path.display(), folder.display());
+    }
+    Ok(())
+}
+
+/// As [`check_destination`] for results.
+///
+/// # Errors
+/// As there.
+pub fn check_result_destination(path: &Path) -> Result<()> {
+    check_destination(path, &WRITTEN)
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes `path` through a temporary file beside it, renamed when it is complete: an interrupted
+/// run leaves either the old file or the new one.
+///
+/// # Errors
+/// If the disk or `content` fails; the temporary file is then gone.
+pub fn write_atomically(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<&File>) -> Result<()>,
+) -> Result<()> {
+    let place = || format!("{}: cannot be written", path.display());
+    let temporary = tempfile::Builder::new()
+        .prefix(".nanocurv-")
+        .permissions_like_new_file()
+        .tempfile_in(folder(path))
+        .with_context(place)?;
+    let _guard = crate::exit::forget_if_interrupted(temporary.path());
+    let mut writer = BufWriter::with_capacity(1 << 20, temporary.as_file());
+    content(&mut writer).with_context(place)?;
+    writer.flush().with_context(place)?;
+    drop(writer);
+    temporary.persist(path).map_err(|e| e.error).with_context(place)?;
+    Ok(())
+}
+
+/// A new file has the permissions that the umask gives, not the private ones of a temporary.
+trait NewFilePermissions {
+    fn permissions_like_new_file(&mut self) -> &mut Self;
+}
+
+impl NewFilePermissions for tempfile::Builder<'_, '_> {
+    #[cfg(unix)]
+    fn permissions_like_new_file(&mut self) -> &mut Self {
+        use std::os::unix::fs::PermissionsExt;
+        self.permissions(std::fs::Permissions::from_mode(0o666))
+    }
+    #[cfg(not(unix))]
+    fn permissions_like_new_file(&mut self) -> &mut Self {
+        self
+    }
+}
+
+/// Writes a result as `.npy` (one array), `.npz`, `.csv` or `.json`, by the extension.
+///
+/// # Errors
+/// If the extension is another one, `.npy` is to hold several arrays, or the disk fails.
+pub fn write(path: &Path, report: &Report) -> Result<()> {
+    check_result_destination(path)?;
+    match extension(path).as_str() {
+        "npy" => {
+            let array = match report.arrays().as_slice() {
+                [(_, array)] => *array,
+                several => {
+                    let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
+                    bail!(
+                        "{}: a .npy file holds one array, but the result has {} ({}); \
+                         write an .npz file",
+                        path.display(),
+                        names.len(),
+                        names.join(", ")
+                    )
+                }
+            };
+            write_atomically(path, |writer| npy::write(writer, array))
+        }
+        "npz" => write_atomically(path, |writer| npz::write(writer, report)),
+        "csv" => write_atomically(path, |writer| report::csv::write(writer, report)),
+        _ => write_atomically(path, |writer| report::json::write(writer, report)),
+    }
+}

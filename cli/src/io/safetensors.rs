@@ -1,0 +1,106 @@
+//! `.safetensors`: named tensors, as PyTorch's state dictionaries are stored.
+
+use anyhow::{Result, anyhow, bail};
+use half::{bf16, f16};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+use crate::array::Array;
+
+/// All floating-point tensors with their names; half precisions are widened to f32.
+///
+/// # Errors
+/// If the bytes are no safetensors file or a tensor is not of a floating-point type.
+pub fn read(bytes: &[u8]) -> Result<Vec<(String, Array)>> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| {
+        anyhow!(
+            "is not a readable .safetensors file ({e}); write it with safetensors.torch.save_file"
+        )
+    })?;
+    let mut tensors = Vec::new();
+    for (name, view) in file.tensors() {
+        let array = tensor(&name, &view)?;
+        tensors.push((name, array));
+    }
+    Ok(tensors)
+}
+
+fn tensor(name: &str, view: &TensorView<'_>) -> Result<Array> {
+    let shape = view.shape();
+    let data = view.data();
+    Ok(match view.dtype() {
+        Dtype::F64 => Array::new(shape, each(data, f64::from_le_bytes)),
+        Dtype::F32 => Array::new(shape, each(data, f32::from_le_bytes)),
+        Dtype::F16 => Array::new(shape, each(data, |b| f16::from_le_bytes(b).to_f32())),
+        Dtype::BF16 => Array::new(shape, each(data, |b| bf16::from_le_bytes(b).to_f32())),
+        other => bail!(
+            "tensor '{name}': found type {other:?}, needed F64, F32, F16 or BF16; \
+             convert with .float()"
+        ),
+    })
+}
+
+fn each<const SIZE: usize, T>(data: &[u8], convert: impl Fn([u8; SIZE]) -> T) -> Vec<T> {
+    let (values, _) = data.as_chunks::<SIZE>();
+    values.iter().map(|bytes| convert(*bytes)).collect()
+}
+
+/// The bytes of a file with the given tensors.
+///
+/// # Errors
+/// If the format cannot hold them.
+pub fn write(tensors: &[(String, Array)]) -> Result<Vec<u8>> {
+    let data: Vec<(Dtype, Vec<u8>)> = tensors
+        .iter()
+        .map(|(_, array)| match array.values() {
+            crate::array::Values::F32(v) => {
+                (Dtype::F32, v.iter().flat_map(|v| v.to_le_bytes()).collect())
+            }
+            crate::array::Values::F64(v) => {
+                (Dtype::F64, v.iter().flat_map(|v| v.to_le_bytes()).collect())
+            }
+            crate::array::Values::I64(v) => {
+                (Dtype::I64, v.iter().flat_map(|v| v.to_le_bytes()).collect())
+            }
+        })
+        .collect();
+    let views = tensors
+        .iter()
+        .zip(&data)
+        .map(|((name, array), (dtype, bytes))| {
+            Ok((name.as_str(), TensorView::new(*dtype, array.shape().to_vec(), bytes)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    Ok(safetensors::serialize(views, None)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let tensors = vec![
+            ("0.bias".to_owned(), Array::new(&[2], vec![0.1_f64, -2.0])),
+            ("0.weight".to_owned(), Array::new(&[2, 1], vec![1.5_f32, 0.25])),
+        ];
+        let bytes = write(&tensors).unwrap();
+        let mut found = read(&bytes).unwrap();
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        assert_eq!(found, tensors);
+        for cut in 0..bytes.len() {
+            assert!(read(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn half_precisions_are_widened() {
+        let bytes: Vec<u8> = [f16::from_f32(1.5), f16::from_f32(-0.25)]
+            .iter()
+            .flat_map(|v| v.to_le_bytes())
+            .collect();
+        let view = TensorView::new(Dtype::F16, vec![2], &bytes).unwrap();
+        let file = safetensors::serialize([("w", view)], None).unwrap();
+        assert_eq!(read(&file).unwrap()[0].1, Array::vector(vec![1.5_f32, -0.25]));
+    }
+}

@@ -1,0 +1,5 @@
+//! `nanocurv`: see `nanocurv --help`.
+
+fn main() -> std::process::ExitCode {
+    nanocurv_cli::main().into()
+}
