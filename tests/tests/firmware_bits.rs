@@ -48,3 +48,8 @@ fn check(family: &str, tasks: &[Task]) {
 fn the_host_computes_the_golden_bits_of_linalg() {
     check("linalg", &cases::linalg::TASKS);
 }
+
+#[test]
+fn the_host_computes_the_golden_bits_of_dynamics() {
+    check("dynamics", &cases::dynamics::TASKS);
+}
