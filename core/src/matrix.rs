@@ -133,7 +133,8 @@ impl<'a, T: Real> Mat<'a, T> {
         self.data.get(start..start + self.rows).unwrap_or(&[])
     }
 
-    /// The columns.
+    /// The columns. Take them by `for`: `fold` and `for_each` of chunks divide by their size, which
+    /// an optimiser for size does not always see to be positive.
     #[inline(always)]
     pub fn columns(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         self.columns_from(0)
@@ -303,7 +304,7 @@ impl<'a, T: Real> MatMut<'a, T> {
         self.data.get_mut(start..start + self.rows).unwrap_or(&mut [])
     }
 
-    /// The columns.
+    /// The columns. See [`Mat::columns`].
     #[inline(always)]
     pub fn columns(&mut self) -> impl Iterator<Item = &mut [T]> {
         let rows = self.rows;
@@ -337,13 +338,17 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// Sets every entry to `value`.
     #[inline]
     pub fn fill(&mut self, value: T) {
-        self.columns().for_each(|c| c.fill(value));
+        for column in self.columns() {
+            column.fill(value);
+        }
     }
 
     /// Multiplies every entry by `factor`.
     #[inline]
     pub fn scale(&mut self, factor: T) {
-        self.columns().for_each(|c| c.iter_mut().for_each(|v| *v *= factor));
+        for column in self.columns() {
+            column.iter_mut().for_each(|v| *v *= factor);
+        }
     }
 
     /// Copies `source`, entry by entry, as far as both reach.

@@ -163,8 +163,11 @@ impl<'a, T: Real> TwoLayer<'a, T> {
     /// `|W1|_F` over the inputs `from..to`, e.g. all of them or the strong half.
     pub fn first_norm(&self, from: usize, to: usize) -> T {
         let columns = self.first.as_ref();
-        let sum = columns.columns().skip(from).take(to.saturating_sub(from)).map(|c| dot(c, c));
-        sum.fold(T::ZERO, |a, b| a + b).sqrt()
+        let mut sum = T::ZERO;
+        for column in columns.columns().skip(from).take(to.saturating_sub(from)) {
+            sum += dot(column, column);
+        }
+        sum.sqrt()
     }
 
     /// `|w2|`
@@ -204,16 +207,20 @@ pub(crate) fn residual_gradient<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T], g: &mu
 
 /// `|y - X w|^2`, the loss on training data and the risk on test data.
 pub fn squared_error<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T]) -> T {
-    errors(x, y, w).fold(T::ZERO, |sum, e| sum + e * e)
+    sum_over_errors(x, y, w, |e| e * e)
 }
 
 /// `|y - X w|_1`, the risk as an absolute sum.
 pub fn absolute_error<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T]) -> T {
-    errors(x, y, w).fold(T::ZERO, |sum, e| sum + e.abs())
+    sum_over_errors(x, y, w, T::abs)
 }
 
-fn errors<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T]) -> impl Iterator<Item = T> {
-    x.columns().zip(y).map(move |(sample, y)| *y - dot(sample, w))
+fn sum_over_errors<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T], of: impl Fn(T) -> T) -> T {
+    let mut sum = T::ZERO;
+    for (sample, y) in x.columns().zip(y) {
+        sum += of(*y - dot(sample, w));
+    }
+    sum
 }
 
 /// Every entry of `W1` is `a` and every entry of `w2` is `b`.

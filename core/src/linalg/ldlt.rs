@@ -94,7 +94,7 @@ pub fn ldlt_logdet<T: Real>(l: Mat<'_, T>) -> T {
 /// The diagonal of a square matrix.
 #[inline(always)]
 pub(crate) fn diagonal<'a, T: Real>(a: Mat<'a, T>) -> impl Iterator<Item = &'a T> + use<'a, T> {
-    a.data().iter().step_by(a.stride() + 1)
+    a.data().iter().step_by(a.stride().saturating_add(1))
 }
 
 /// See [`ldlt`].
