@@ -133,7 +133,8 @@ impl<'a, T: Real> Mat<'a, T> {
         self.data.get(start..start + self.rows).unwrap_or(&[])
     }
 
-    /// The columns.
+    /// The columns. Take them by `for`: `fold` and `for_each` of chunks divide by their size, which
+    /// an optimiser for size does not always see to be positive.
     #[inline(always)]
     pub fn columns(&self) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         self.columns_from(0)
@@ -303,7 +304,7 @@ impl<'a, T: Real> MatMut<'a, T> {
         self.data.get_mut(start..start + self.rows).unwrap_or(&mut [])
     }
 
-    /// The columns.
+    /// The columns. See [`Mat::columns`].
     #[inline(always)]
     pub fn columns(&mut self) -> impl Iterator<Item = &mut [T]> {
         let rows = self.rows;

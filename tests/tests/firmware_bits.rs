@@ -53,3 +53,8 @@ fn the_host_computes_the_golden_bits_of_linalg() {
 fn the_host_computes_the_golden_bits_of_ntk() {
     check("ntk", &cases::ntk::TASKS);
 }
+
+#[test]
+fn the_host_computes_the_golden_bits_of_dynamics() {
+    check("dynamics", &cases::dynamics::TASKS);
+}

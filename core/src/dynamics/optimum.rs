@@ -8,7 +8,7 @@
 
 use super::{DynamicsError, check_data};
 use crate::error::ShapeError;
-use crate::linalg::{dot, ldlt, ldlt_solve, syrk_nt, syrk_tn};
+use crate::linalg::{ldlt, ldlt_solve, syrk_nt, syrk_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
@@ -94,22 +94,24 @@ pub fn least_squares<T: Real, const D: usize, const N: usize>(
     w_min(x.into(), y.as_slice(), w.as_mut_slice(), gram.as_flattened_mut())
 }
 
-/// The squared length of what no weight explains, `|y - X w|^2` at `w_min`, is the floor of the
-/// loss; this is the relative distance `((w_i - beta_i) / beta_i)^2` of a weight from the teacher's,
-/// averaged over the given entries (`NaN` for none).
-pub fn weight_error<T: Real>(w: &[T], beta: &[T]) -> T {
+/// The relative error `((w_i - beta_i) / beta_i)^2` of weights against the teacher's, averaged over
+/// the given entries: all of them, or a group of features.
+///
+/// # Errors
+/// Different lengths, no entries, or a teacher that is 0 somewhere.
+pub fn weight_error<T: Real>(w: &[T], beta: &[T]) -> Result<T, DynamicsError> {
+    ShapeError::check("beta", w.len(), beta.len())?;
+    if beta.is_empty() {
+        return Err(DynamicsError::Empty { what: "beta" });
+    }
+    if beta.contains(&T::ZERO) {
+        return Err(DynamicsError::Domain { needed: "beta != 0" });
+    }
     let sum = w.iter().zip(beta).fold(T::ZERO, |sum, (w, b)| sum + ((*w - *b) / *b).squared());
-    sum / T::from_usize(w.len().min(beta.len()))
+    Ok(sum / T::from_usize(beta.len()))
 }
 
 /// `|w - beta|^2`, the excess risk on inputs of unit variance (and only on those).
 pub fn weight_distance<T: Real>(w: &[T], beta: &[T]) -> T {
     w.iter().zip(beta).fold(T::ZERO, |sum, (w, b)| sum + (*w - *b).squared())
-}
-
-/// The largest stable rate of gradient descent on the sum of squares with one layer, `1 / lambda`
-/// of the largest eigenvalue `lambda` of `X^T X`, from below by its trace.
-pub fn stable_rate<T: Real>(x: Mat<'_, T>) -> T {
-    let trace = x.columns().fold(T::ZERO, |sum, sample| sum + dot(sample, sample));
-    T::ONE / trace
 }

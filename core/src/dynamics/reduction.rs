@@ -65,7 +65,9 @@ pub fn reduce<T: Real>(
     let mut scratch = crate::scratch::Scratch::new(scratch, reduce_scratch(d))?;
     let g = scratch.take(d)?;
     rates.check()?;
-    s.columns().try_for_each(|column| NonFiniteError::check("s", column))?;
+    for column in s.columns() {
+        NonFiniteError::check("s", column)?;
+    }
     NonFiniteError::check("b", b)?;
     NonFiniteError::check("z", z)?;
     NonFiniteError::check("u", &[*u])?;

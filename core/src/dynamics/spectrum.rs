@@ -63,10 +63,10 @@ pub fn jacobian_spectrum<T: Real>(
         }
         let q = vectors.as_ref().col(n - 1 - j);
         for (share, layer) in shares.iter_mut().zip(layers) {
-            let form = layer
-                .columns()
-                .zip(q)
-                .fold(T::ZERO, |sum, (column, q_j)| sum + *q_j * dot(column, q));
+            let mut form = T::ZERO;
+            for (column, q_j) in layer.columns().zip(q) {
+                form += *q_j * dot(column, q);
+            }
             // A layer that has no part in q may come out a rounding below 0.
             *share = (form.max(T::ZERO) / *value).sqrt();
         }

@@ -237,7 +237,9 @@ impl<T: Real> Teacher<'_, T> {
         eigh(gram, singular_values, vectors.reborrow(), rest)?;
         reverse(singular_values);
         reverse_columns(&mut vectors);
-        vectors.columns().for_each(fix_sign);
+        for v in vectors.columns() {
+            fix_sign(v);
+        }
         // Beyond the rank the Gram's eigenvalues are rounding.
         let largest = singular_values.first().copied().unwrap_or(T::ZERO);
         let floor = T::from_usize(d.max(n)) * T::EPSILON * largest;
@@ -396,7 +398,9 @@ pub fn apply_map<T: Real>(map: Mat<'_, T>, mut x: MatMut<'_, T>, column: &mut [T
 
 /// `y = X beta`
 fn label<T: Real>(x: Mat<'_, T>, beta: &[T], y: &mut [T]) {
-    y.iter_mut().zip(x.columns()).for_each(|(y, sample)| *y = dot(sample, beta));
+    for (y, sample) in y.iter_mut().zip(x.columns()) {
+        *y = dot(sample, beta);
+    }
 }
 
 /// `out += sum_m c_m v_m`

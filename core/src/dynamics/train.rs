@@ -12,6 +12,7 @@ use super::{DynamicsError, Rates, check_data};
 use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
 use crate::matrix::{Mat, MatMut};
+use crate::network::{Activation, AsMat, Layer, Network};
 use crate::random::Rng;
 use crate::scalar::Real;
 use crate::scratch::Scratch;
@@ -162,8 +163,11 @@ impl<'a, T: Real> TwoLayer<'a, T> {
     /// `|W1|_F` over the inputs `from..to`, e.g. all of them or the strong half.
     pub fn first_norm(&self, from: usize, to: usize) -> T {
         let columns = self.first.as_ref();
-        let sum = columns.columns().skip(from).take(to.saturating_sub(from)).map(|c| dot(c, c));
-        sum.fold(T::ZERO, |a, b| a + b).sqrt()
+        let mut sum = T::ZERO;
+        for column in columns.columns().skip(from).take(to.saturating_sub(from)) {
+            sum += dot(column, column);
+        }
+        sum.sqrt()
     }
 
     /// `|w2|`
@@ -203,16 +207,20 @@ pub(crate) fn residual_gradient<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T], g: &mu
 
 /// `|y - X w|^2`, the loss on training data and the risk on test data.
 pub fn squared_error<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T]) -> T {
-    errors(x, y, w).fold(T::ZERO, |sum, e| sum + e * e)
+    sum_over_errors(x, y, w, |e| e * e)
 }
 
 /// `|y - X w|_1`, the risk as an absolute sum.
 pub fn absolute_error<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T]) -> T {
-    errors(x, y, w).fold(T::ZERO, |sum, e| sum + e.abs())
+    sum_over_errors(x, y, w, T::abs)
 }
 
-fn errors<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T]) -> impl Iterator<Item = T> {
-    x.columns().zip(y).map(move |(sample, y)| *y - dot(sample, w))
+fn sum_over_errors<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T], of: impl Fn(T) -> T) -> T {
+    let mut sum = T::ZERO;
+    for (sample, y) in x.columns().zip(y) {
+        sum += of(*y - dot(sample, w));
+    }
+    sum
 }
 
 /// Every entry of `W1` is `a` and every entry of `w2` is `b`.
@@ -322,4 +330,63 @@ pub fn train_two_layer<T: Real, const D: usize, const N: usize, const H: usize>(
     };
     network.sum_up();
     network.train(x.into(), y.as_slice(), rates, iterations)
+}
+
+/// Whether `layers` are two linear layers without biases and with one output.
+pub const fn is_two_layer_linear(layers: &[Layer]) -> bool {
+    match layers {
+        [a, b] => {
+            !a.bias
+                && !b.bias
+                && b.outputs == 1
+                && matches!(a.activation, Activation::Identity)
+                && matches!(b.activation, Activation::Identity)
+        }
+        _ => false,
+    }
+}
+
+/// The front of [`TwoLayer`] for a network named by [`mlp!`](crate::mlp): trains `theta` in place on
+/// a batch of `B` samples. The scratch is [`two_layer_scratch`] of the network's inputs and hidden
+/// units; a network that is not two linear layers without biases does not compile.
+///
+/// ```
+/// use nanocurv::dynamics::{Rates, train::{train_network, two_layer_scratch}};
+/// use nanocurv::{mlp, network::Network};
+/// use nalgebra::{SMatrix, SVector};
+///
+/// mlp! { Student: 2 => 4 identity => 1, no bias }
+///
+/// let x = SMatrix::<f64, 2, 3>::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
+/// let y = SVector::<f64, 3>::new(1.0, -1.0, 1.0);
+/// let mut theta = [0.1; Student::PARAMS];
+/// let mut scratch = [0.0; two_layer_scratch(2, 4)];
+/// train_network(Student, &x, &y, Rates::same(0.02), 2000, &mut theta, &mut scratch)?;
+/// let total = (0..4).map(|k| theta[2 * k] * theta[8 + k]).sum::<f64>();
+/// assert!((total - 1.0).abs() < 1e-9);
+/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
+/// ```
+///
+/// # Errors
+/// As [`TwoLayer::train`].
+pub fn train_network<T: Real, N: Network, const B: usize>(
+    _network: N,
+    x: &N::Inputs<T, B>,
+    y: &SVector<T, B>,
+    rates: Rates<T>,
+    iterations: u64,
+    theta: &mut N::Theta<T>,
+    scratch: &mut [T],
+) -> Result<(), DynamicsError> {
+    const {
+        assert!(
+            is_two_layer_linear(N::LAYERS),
+            "the two-layer dynamics are of `d => h identity => 1, no bias`"
+        );
+    };
+    let hidden = N::LAYERS.first().map_or(0, |layer| layer.outputs);
+    let mut trained = TwoLayer::new(theta.as_ref(), N::INPUTS, hidden, scratch)?;
+    let result = trained.train(x.as_mat(), y.as_slice(), rates, iterations);
+    trained.write_to(theta.as_mut())?;
+    result
 }

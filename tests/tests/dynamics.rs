@@ -1,0 +1,489 @@
+//! The two-layer dynamics against the published run and against each other.
+//!
+//! Reference: the data of a NumPy run (`data/dynamics_data.json`, seed 12, 10 samples of 2 features,
+//! singular values 10 and 1, unit noise) and its loss, risk and weights, h = 50, W1 = 0.01, w2 = 0.01,
+//! rate 1e-3 for both layers.
+
+mod support;
+
+use nanocurv::dynamics::flow::{self, Modes};
+use nanocurv::dynamics::modes::Mode;
+use nanocurv::dynamics::optimum::{w_min, w_min_scratch};
+use nanocurv::dynamics::reduction::{moments, rank_one, reduce, reduce_scratch};
+use nanocurv::dynamics::risk::{Kind, TurningPoint, turning_points};
+use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratch};
+use nanocurv::dynamics::train::{
+    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, two_layer_params,
+    two_layer_scratch,
+};
+use nanocurv::dynamics::{DynamicsError, Rates};
+use nanocurv::random::Rng;
+use nanocurv::{Mat, MatMut, Real};
+use support::{Published, close, published};
+
+const HIDDEN: usize = 50;
+const RATES: Rates<f64> = Rates::same(1e-3);
+
+/// `t, loss, risk over 1000 test samples, total weight` of the published run.
+const RUN: [(u64, f64, f64, [f64; 2]); 7] = [
+    (0, 146.86744548, 4991.76487097, [0.005, 0.005]),
+    (1, 146.28320322, 4967.40879466, [0.0075534147, 0.0061515609]),
+    (10, 94.83432389, 2918.60842903, [0.2610338238, 0.0368469844]),
+    (100, 15.98225491, 365.85850655, [1.1488641951, 0.1287944564]),
+    (500, 15.93840279, 285.36336679, [1.1488382760, 0.2680179902]),
+    (1000, 15.93134210, 254.03815204, [1.1487736738, 0.3301613724]),
+    (3000, 15.93067992, 241.97917616, [1.1487381625, 0.3557212619]),
+];
+
+fn constant(data: &Published) -> Vec<f64> {
+    let mut theta = vec![0.0; two_layer_params(data.d, HIDDEN)];
+    constant_start((0.01, 0.01), data.d, HIDDEN, &mut theta).unwrap();
+    theta
+}
+
+fn moments_of<T: Real>(x: Mat<'_, T>, y: &[T]) -> (Vec<T>, Vec<T>) {
+    let d = x.rows();
+    let (mut s, mut b) = (vec![T::ZERO; d * d], vec![T::ZERO; d]);
+    moments(x, y, MatMut::of(&mut s, d, d), &mut b).unwrap();
+    (s, b)
+}
+
+#[test]
+fn full_training_meets_the_published_run() {
+    let data = published();
+    let mut scratch = vec![0.0; two_layer_scratch(2, HIDDEN)];
+    let mut net = TwoLayer::new(&constant(&data), 2, HIDDEN, &mut scratch).unwrap();
+    for (t, loss, risk, weight) in RUN {
+        net.train(data.x(), &data.y, RATES, t - net.iteration()).unwrap();
+        let found = squared_error(data.x(), &data.y, net.total());
+        close("loss", found, loss, 6e-9);
+        close("risk", data.risk(net.total()), risk, 6e-9);
+        close("w_1", net.total()[0], weight[0], 6e-11);
+        close("w_2", net.total()[1], weight[1], 6e-11);
+    }
+}
+
+#[test]
+fn the_reduction_meets_the_published_run() {
+    let data = published();
+    let (s, b) = moments_of(data.x(), &data.y);
+    // Of the constant start: z = sqrt(h) a 1, u = sqrt(h) b.
+    let start = 0.01 * f64::sqrt(HIDDEN as f64);
+    let (mut z, mut u, mut done) = ([start; 2], start, 0);
+    for (t, loss, risk, weight) in RUN {
+        reduce(Mat::of(&s, 2, 2), &b, RATES, t - done, &mut z, &mut u, &mut [0.0; 2]).unwrap();
+        done = t;
+        let w = z.map(|z| u * z);
+        close("loss", squared_error(data.x(), &data.y, &w), loss, 6e-9);
+        close("risk", data.risk(&w), risk, 6e-9);
+        close("w_1", w[0], weight[0], 6e-11);
+        close("w_2", w[1], weight[1], 6e-11);
+    }
+}
+
+/// Random data, random rank-one or constant start, different rates: 10^4 steps of both.
+#[test]
+fn the_reduction_is_the_full_network_step_by_step() {
+    let mut rng = Rng::seed(1);
+    for (case, (d, n, h)) in [(2, 10, 50), (3, 5, 1), (1, 4, 7), (8, 4, 5)].into_iter().enumerate()
+    {
+        let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
+        let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+        let x = Mat::of(&x, d, n);
+        let mut theta = vec![0.0; two_layer_params(d, h)];
+        if case == 0 {
+            constant_start((0.01, 0.02), d, h, &mut theta).unwrap();
+        } else {
+            rank_one_start(&mut rng, (0.1, 0.2), d, h, &mut theta).unwrap();
+        }
+        let rates = Rates { first: 2e-3, second: 5e-4 };
+        let (mut p, mut z) = (vec![0.0; h], vec![0.0; d]);
+        let mut u = rank_one(&theta, 1e-12, &mut p, &mut z).unwrap();
+        let (s, b) = moments_of(x, &y);
+        let (mut small, mut large) =
+            (vec![0.0; reduce_scratch(d)], vec![0.0; two_layer_scratch(d, h)]);
+        let mut net = TwoLayer::new(&theta, d, h, &mut large).unwrap();
+        for _ in 0..20 {
+            net.train(x, &y, rates, 500).unwrap();
+            reduce(Mat::of(&s, d, d), &b, rates, 500, &mut z, &mut u, &mut small).unwrap();
+            for (i, (w, z)) in net.total().iter().zip(&z).enumerate() {
+                assert!((w - u * z).abs() < 1e-12, "d {d}: w_{i}: {w} and {}", u * z);
+            }
+        }
+        // Not only the total: every weight.
+        for (k, p) in p.iter().enumerate() {
+            assert!((net.second()[k] - u * p).abs() < 1e-12);
+            for (j, z) in z.iter().enumerate() {
+                assert!((net.first().at(k, j) - p * z).abs() < 1e-12);
+            }
+        }
+        let norms = (net.first_norm(0, d), net.second_norm());
+        let (first, second) = nanocurv::dynamics::reduction::layer_norms(&z, u);
+        assert!((norms.0 - first).abs() < 1e-12 && (norms.1 - second).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn a_random_start_is_not_of_rank_one_and_says_where() {
+    let mut theta = vec![0.0; two_layer_params(3, 4)];
+    normal_start(&mut Rng::seed(3), (0.1, 0.1), 3, 4, &mut theta).unwrap();
+    let error = rank_one(&theta, 1e-9, &mut [0.0; 4], &mut [0.0; 3]).unwrap_err();
+    assert!(matches!(error, DynamicsError::NotRankOne { hidden: 0..4, input: 0..3 }));
+    // One entry off the product is named.
+    constant_start((0.5, 0.0), 3, 4, &mut theta).unwrap();
+    theta[2 * 3 + 1] += 0.25;
+    let error = rank_one(&theta, 1e-9, &mut [0.0; 4], &mut [0.0; 3]).unwrap_err();
+    assert!(matches!(error, DynamicsError::NotRankOne { hidden: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_second_layer_of_zeros_is_of_rank_one_too() {
+    let mut theta = vec![0.0; two_layer_params(3, 4)];
+    constant_start((0.5, 0.0), 3, 4, &mut theta).unwrap();
+    let (mut p, mut z) = ([0.0; 4], [0.0; 3]);
+    assert_eq!(rank_one(&theta, 1e-12, &mut p, &mut z).unwrap(), 0.0);
+    assert!(z.iter().all(|z: &f64| (z.abs() - 1.0).abs() < 1e-15));
+}
+
+#[test]
+fn w_min_is_least_squares_and_the_least_norm_interpolant() {
+    let data = published();
+    let (mut w, mut scratch) = ([0.0; 2], [0.0; w_min_scratch(2, 10)]);
+    w_min(data.x(), &data.y, &mut w, &mut scratch).unwrap();
+    close("w_min_1", w[0], 1.1487379079, 6e-11);
+    close("w_min_2", w[1], 0.3558922720, 6e-11);
+
+    // Fewer samples than features: an interpolant in the span of the samples.
+    let x = [1.0, 2.0, 3.0, -1.0, 0.5, 2.0];
+    let (y, mut w) = ([1.0, -2.0], [0.0; 3]);
+    w_min(Mat::of(&x, 3, 2), &y, &mut w, &mut [0.0; w_min_scratch(3, 2)]).unwrap();
+    assert!(squared_error(Mat::of(&x, 3, 2), &y, &w) < 1e-28);
+    let normal = [2.0 * 2.0 - 3.0 * 0.5, -3.0 - 1.0 * 2.0, 1.0 * 0.5 + 2.0 * 1.0];
+    let off: f64 = w.iter().zip(normal).map(|(w, n)| w * n).sum();
+    assert!(off.abs() < 1e-13, "orthogonal to the span: {off}");
+
+    // Gradient descent from 0 ends there: in one layer's worth of steps per mode.
+    let twice = [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0];
+    let error = w_min(Mat::of(&twice, 3, 3), &[1.0; 3], &mut w, &mut [0.0; 9]).unwrap_err();
+    assert!(matches!(error, DynamicsError::Linalg(_)), "rank 1: {error}");
+}
+
+struct Spectrum {
+    rank: usize,
+    values: Vec<f64>,
+    shares: Vec<[f64; 2]>,
+}
+
+fn spectrum(x: Mat<'_, f64>, w1: Mat<'_, f64>, w2: &[f64]) -> Spectrum {
+    let n = x.cols();
+    let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
+    let mut scratch = vec![0.0; two_layer_spectrum_scratch(n, w2.len())];
+    let out = MatMut::of(&mut shares, 2, n);
+    let rank = two_layer_spectrum(x, w1, w2, &mut values, out, &mut scratch).unwrap();
+    Spectrum { rank, values, shares: shares.chunks(2).map(|c| [c[0], c[1]]).collect() }
+}
+
+#[test]
+fn the_jacobian_spectrum_meets_the_published_values() {
+    let data = published();
+    let mut scratch = vec![0.0; two_layer_scratch(2, HIDDEN)];
+    let mut net = TwoLayer::new(&constant(&data), 2, HIDDEN, &mut scratch).unwrap();
+    let published = [
+        (
+            0,
+            [1.0012586299, 0.0864936769],
+            [0.7053324358, 0.9142425763],
+            [0.7088766854, 0.4051672638],
+        ),
+        (
+            10_000,
+            [15.166345234, 1.1202171125],
+            [0.7222334331, 0.9886003497],
+            [0.6916493823, 0.1505634368],
+        ),
+    ];
+    for (t, sigma, first, second) in published {
+        net.train(data.x(), &data.y, RATES, t - net.iteration()).unwrap();
+        let found = spectrum(data.x(), net.first(), net.second());
+        assert_eq!(found.rank, 2);
+        for j in 0..2 {
+            close("sigma", found.values[j], sigma[j], 6e-10);
+            close("share of W1", found.shares[j][0], first[j], 6e-11);
+            close("share of w2", found.shares[j][1], second[j], 6e-11);
+            close("sum", found.shares[j].iter().map(|s| s * s).sum(), 1.0, 1e-12);
+        }
+    }
+}
+
+/// Extrapolated modified midpoint rule (Gragg, Bulirsch and Stoer), order 16.
+fn integrate(derivative: impl Fn(f64) -> f64, mut y: f64, t: f64, steps: usize) -> f64 {
+    let h = t / steps as f64;
+    for _ in 0..steps {
+        let mut table = [0.0_f64; 8];
+        for (row, m) in (1..=8).map(|k| 2 * k).enumerate() {
+            let dt = h / m as f64;
+            let (mut before, mut now) = (y, y + dt * derivative(y));
+            for _ in 1..m {
+                (before, now) = (now, before + 2.0 * dt * derivative(now));
+            }
+            let mut value = 0.5 * (now + before + dt * derivative(now));
+            for (k, coarser) in table.iter_mut().take(row).enumerate() {
+                let ratio = (m as f64 / (2 * (row - k)) as f64).powi(2);
+                let refined = value + (value - *coarser) / (ratio - 1.0);
+                (*coarser, value) = (value, refined);
+            }
+            table[row] = value;
+        }
+        y = table[7];
+    }
+    y
+}
+
+#[test]
+fn the_extrapolation_is_of_high_order() {
+    let error = |steps| (integrate(|y| y, 1.0, 4.0, steps) / 4.0_f64.exp() - 1.0).abs();
+    assert!(error(4) < 1e-13, "{}", error(4));
+}
+
+#[test]
+fn the_closed_form_of_a_mode_agrees_with_a_high_order_solution() {
+    let mut rng = Rng::seed(8);
+    for case in 0..200 {
+        let draw = |rng: &mut Rng, zero: usize| if case % 5 == zero { 0.0 } else { rng.normal() };
+        let c: f64 = draw(&mut rng, 1);
+        let r: f64 = draw(&mut rng, 2).abs();
+        let s: f64 = rng.normal();
+        let lambda = rng.normal::<f64>().abs() + 0.1;
+        let w0: f64 = 0.1 * rng.normal::<f64>();
+        let mode = Mode { c, r, s, lambda };
+        let scale = (s / lambda).abs().max(w0.abs());
+        for t in [0.1, 1.0, 4.0] {
+            let numeric = integrate(|w| mode.velocity(w), w0, t, 400);
+            let closed = mode.weight(w0, t);
+            assert!((closed - numeric).abs() < 1e-11 * scale, "{mode:?}: {closed}, {numeric}");
+        }
+    }
+}
+
+/// One feature, one hidden unit: the two-layer network is the mode with a = z, b = u.
+#[test]
+fn the_closed_form_is_the_limit_of_small_steps_of_training() {
+    let (s, lambda, a, b, t) = (1.2_f64, 0.7, 0.4, 0.1, 2.0);
+    let mode = Mode::of_layers(a, b, Rates::same(1.0), s, lambda);
+    let exact = mode.weight(a * b, t);
+    // The sum of squares has twice the gradient of the mode's half sum.
+    let error = |eta: f64| {
+        let (mut z, mut u) = ([a], b);
+        let steps = (t / (2.0 * eta)).round() as u64;
+        let gram = [lambda];
+        reduce(Mat::of(&gram, 1, 1), &[s], Rates::same(eta), steps, &mut z, &mut u, &mut [0.0])
+            .unwrap();
+        (u * z[0] - exact).abs()
+    };
+    let (coarse, fine) = (error(1e-3), error(1e-4));
+    assert!(fine < 2e-4 && (coarse / fine / 10.0 - 1.0).abs() < 0.02, "{coarse}, {fine}");
+}
+
+#[test]
+fn the_flow_conserves_what_descent_moves_in_proportion_to_its_rates() {
+    let (lambda, beta, epsilon) = ([2.0, 0.5], [1.0, -1.0], [0.4, 0.2]);
+    let modes = Modes::new(&lambda, &beta, &epsilon).unwrap();
+    let rates = Rates { first: 1.0, second: 0.3 };
+    let (mut u, mut z) = (0.2, [0.3, 0.1]);
+    let before = flow::conserved(rates, u, &z);
+    flow::integrate(modes, rates, 1e-3, 60_000, &mut u, &mut z, &mut [0.0; 6]).unwrap();
+    assert!((flow::conserved(rates, u, &z) - before).abs() < 1e-12);
+    for (w, end) in z.iter().map(|z| u * z).zip(modes.optimum()) {
+        assert!((w - end).abs() < 1e-9, "the end of training: {w}, {end}");
+    }
+
+    let b: Vec<f64> = modes.correlation().collect();
+    let s = [2.0, 0.0, 0.0, 0.5];
+    let drift = |scale: f64| {
+        let rates = Rates { first: rates.first * scale, second: rates.second * scale };
+        let (mut u, mut z) = (0.2, [0.3, 0.1]);
+        let steps = (20.0 / scale) as u64;
+        reduce(Mat::of(&s, 2, 2), &b, rates, steps, &mut z, &mut u, &mut [0.0; 2]).unwrap();
+        scale * flow::conserved(rates, u, &z) - before
+    };
+    let ratio = drift(1e-2) / drift(1e-3);
+    assert!((ratio / 10.0 - 1.0).abs() < 0.05, "{ratio}");
+}
+
+#[test]
+fn a_small_start_leaves_the_saddle_at_the_published_rate() {
+    let (lambda, beta, epsilon) = ([2.0, 0.5], [1.0, -1.0], [0.4, 0.2]);
+    let modes = Modes::new(&lambda, &beta, &epsilon).unwrap();
+    let rates = Rates { first: 0.5, second: 0.1 };
+    let (mut u, mut z) = (1e-9, [1e-9, -1e-9]);
+    let mut advance = |time: f64| {
+        flow::integrate(modes, rates, time / 2000.0, 2000, &mut u, &mut z, &mut [0.0; 6]).unwrap();
+        u
+    };
+    // Long enough for the growing direction to win, short enough to stay linear.
+    let early = advance(8.0);
+    let growth = (advance(1.0) / early).ln();
+    assert!((growth / modes.escape_rate(rates) - 1.0).abs() < 1e-5, "{growth}");
+}
+
+/// The demonstration: eigenvalues 100 and 1, teacher (1, 1), noise (5, 0) along the singular
+/// directions. The published numbers are of a grid of 4001 times, logarithmic from 1e-4 to 10.
+#[test]
+fn two_eigenvalues_are_enough_for_double_descent() {
+    let (lambda, beta, epsilon) = ([100.0, 1.0], [1.0, 1.0], [5.0, 0.0]);
+    let modes = Modes::new(&lambda, &beta, &epsilon).unwrap();
+    let times: Vec<f64> = (0..=4000).map(|i| 1e-4 * 1e5_f64.powf(f64::from(i) / 4000.0)).collect();
+    let extremes = |curve: &[f64]| {
+        let mut turns = [TurningPoint::default(); 8];
+        let found = turning_points(curve.iter().copied(), 1e-9, &mut turns);
+        assert_eq!(found, 2, "{turns:?}");
+        let [low, high, ..] = turns;
+        assert_eq!((low.kind, high.kind), (Kind::Minimum, Kind::Maximum));
+        [low.value, times[low.index], high.value, times[high.index]]
+    };
+
+    let linear: Vec<f64> = times.iter().map(|t| modes.regression_error(*t)).collect();
+    let found = extremes(&linear);
+    for (f, (e, tolerance)) in
+        found.iter().zip([(0.97826, 5e-6), (0.00550, 1e-5), (25.8169, 5e-5), (0.0456, 1e-4)])
+    {
+        close("linear", *f, e, tolerance);
+    }
+    // It ends at the sum of the squared noise. At t = 10 the slow mode has e^-20 left.
+    close("limit", *linear.last().unwrap(), 25.0, 1e-8);
+
+    let coupled = [
+        (0.01, 0.01, [0.96223, 0.01718, 25.8832, 0.0325]),
+        (0.1, 0.1, [0.79570, 0.00950, 25.7261, 0.0252]),
+        (1.0, 0.001, [0.97697, 0.00366, 25.8713, 0.0176]),
+    ];
+    for (u0, z0, expected) in coupled {
+        let (mut u, mut z, mut now) = (u0, [z0, z0], 0.0);
+        let mut curve = Vec::new();
+        for t in &times {
+            // Steps well below the fastest clock, 2 u^2 lambda < 600.
+            let steps = ((t - now) / 2e-5).ceil();
+            let scratch = &mut [0.0; 6];
+            flow::integrate(
+                modes,
+                Rates::same(1.0),
+                (t - now) / steps,
+                steps as u64,
+                &mut u,
+                &mut z,
+                scratch,
+            )
+            .unwrap();
+            now = *t;
+            curve.push(modes.generalisation(u, &z));
+        }
+        let found = extremes(&curve);
+        let tolerances = [6e-6, 2e-5, 6e-5, 6e-5];
+        for ((f, e), tolerance) in found.iter().zip(expected).zip(tolerances) {
+            close("coupled", *f, e, tolerance);
+        }
+        close("limit", *curve.last().unwrap(), 25.0, 1e-6);
+    }
+}
+
+#[test]
+fn single_precision_follows_double() {
+    let data = published();
+    let x: Vec<f32> = data.x.iter().map(|v| *v as f32).collect();
+    let y: Vec<f32> = data.y.iter().map(|v| *v as f32).collect();
+    let theta = vec![0.01_f32; two_layer_params(2, HIDDEN)];
+    let mut scratch = vec![0.0; two_layer_scratch(2, HIDDEN)];
+    let mut net = TwoLayer::new(&theta, 2, HIDDEN, &mut scratch).unwrap();
+    let rates = Rates::same(1e-3_f32);
+    let (s, b) = moments_of(Mat::of(&x, 2, 10), &y);
+    let start = 0.01 * 50.0_f32.sqrt();
+    let (mut z, mut u) = ([start; 2], start);
+    let mut done = 0;
+    for (t, .., weight) in RUN {
+        net.train(Mat::of(&x, 2, 10), &y, rates, t - done).unwrap();
+        reduce(Mat::of(&s, 2, 2), &b, rates, t - done, &mut z, &mut u, &mut [0.0; 2]).unwrap();
+        done = t;
+        for i in 0..2 {
+            // Thousands of steps through an escape from a saddle: rounding grows with the weight.
+            assert!((f64::from(net.total()[i]) - weight[i]).abs() < 1e-5);
+            assert!((f64::from(u * z[i]) - weight[i]).abs() < 1e-5);
+        }
+    }
+}
+
+#[test]
+fn divergence_stops_with_its_iteration() {
+    let data = published();
+    let mut scratch = vec![0.0; two_layer_scratch(2, HIDDEN)];
+    let mut net = TwoLayer::new(&constant(&data), 2, HIDDEN, &mut scratch).unwrap();
+    let fast = Rates::same(1.0);
+    let Err(DynamicsError::Diverged { iteration: full }) =
+        net.train(data.x(), &data.y, fast, 1_000_000)
+    else {
+        panic!("rate 1 cannot be stable")
+    };
+    assert!(net.total().iter().any(|w| !w.is_finite()) && net.iteration() == full);
+    let (s, b) = moments_of(data.x(), &data.y);
+    let (mut z, mut u) = ([0.07; 2], 0.07);
+    let error =
+        reduce(Mat::of(&s, 2, 2), &b, fast, 1_000_000, &mut z, &mut u, &mut [0.0; 2]).unwrap_err();
+    let DynamicsError::Diverged { iteration: reduced } = error else { panic!("{error}") };
+    assert!(full.abs_diff(reduced) <= 1, "{full} and {reduced}");
+    assert!(error.to_string().contains("lower the learning rates"));
+}
+
+#[test]
+fn wrong_shapes_and_numbers_name_their_argument() {
+    let data = published();
+    let theta = constant(&data);
+    let mut scratch = vec![0.0; two_layer_scratch(2, HIDDEN)];
+    let error = TwoLayer::new(&theta[1..], 2, HIDDEN, &mut scratch).unwrap_err();
+    assert_eq!(error.to_string(), "theta: needed 150, found 149");
+    let mut net = TwoLayer::new(&theta, 2, HIDDEN, &mut scratch).unwrap();
+    let error = net.train(data.x(), &data.y[1..], RATES, 1).unwrap_err();
+    assert_eq!(error.to_string(), "y: needed 10, found 9");
+    let mut broken = data.x.clone();
+    broken[13] = f64::NAN;
+    let error = net.train(Mat::of(&broken, 2, 10), &data.y, RATES, 1).unwrap_err();
+    assert_eq!(error.to_string(), "x: value 13 is not finite");
+    let error = net.train(Mat::of(&data.x, 1, 20), &data.y, RATES, 1).unwrap_err();
+    assert_eq!(error.to_string(), "x rows: needed 2, found 1");
+}
+
+#[test]
+fn each_scratch_function_is_exact() {
+    let data = published();
+    let exact = |needed: usize, run: &dyn Fn(&mut [f64]) -> Result<(), DynamicsError>| {
+        run(&mut vec![0.0; needed]).unwrap();
+        let error = run(&mut vec![0.0; needed - 1]).unwrap_err();
+        assert!(
+            matches!(error, DynamicsError::Scratch(e) if e.needed as usize == needed),
+            "{error}"
+        );
+    };
+    let theta = constant(&data);
+    exact(two_layer_scratch(2, HIDDEN), &|s| TwoLayer::new(&theta, 2, HIDDEN, s).map(|_| ()));
+    let gram = [100.0, 0.0, 0.0, 1.0];
+    exact(reduce_scratch(2), &|s| {
+        reduce(Mat::of(&gram, 2, 2), &[1.0; 2], RATES, 5, &mut [0.1; 2], &mut 0.1, s)
+    });
+    let modes = Modes::new(&[100.0, 1.0], &[1.0; 2], &[0.0; 2]).unwrap();
+    exact(flow::integrate_scratch(2), &|s| {
+        flow::integrate(modes, RATES, 0.1, 5, &mut 0.1, &mut [0.1; 2], s)
+    });
+    exact(w_min_scratch(2, 10), &|s| w_min(data.x(), &data.y, &mut [0.0; 2], s));
+    exact(w_min_scratch(10, 2), &|s| {
+        w_min(Mat::of(&data.x, 10, 2), &data.y[..2], &mut [0.0; 10], s)
+    });
+    for n in [10, 40] {
+        let x = vec![1.0; 2 * n];
+        exact(two_layer_spectrum_scratch(n, HIDDEN), &|s| {
+            let w1 = vec![0.1; 2 * HIDDEN];
+            let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
+            let shares = MatMut::of(&mut shares, 2, n);
+            let w1 = Mat::of(&w1, HIDDEN, 2);
+            two_layer_spectrum(Mat::of(&x, 2, n), w1, &w1.data()[..HIDDEN], &mut values, shares, s)
+                .map(|_| ())
+        });
+    }
+}
