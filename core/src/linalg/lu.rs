@@ -7,6 +7,7 @@
 //! Solving: `n^2` per right-hand side. Backward error of a few `n EPSILON |A|` (with the growth
 //! factor of partial pivoting, rarely above 10).
 
+use super::rotation::column_pair;
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -22,12 +23,7 @@ pub fn lu<T: Real>(mut a: MatMut<'_, T>, pivots: &mut [usize]) -> Result<(), Lin
     let n = a.rows();
     ShapeError::check("a columns", n, a.cols())?;
     ShapeError::check("pivots", n, pivots.len())?;
-    for (j, col) in a.as_ref().columns().enumerate() {
-        if let Some(i) = col.iter().position(|v| !v.is_finite()) {
-            let index = size(i.saturating_add(j.saturating_mul(a.stride())));
-            return Err(NonFiniteError { what: "a", index }.into());
-        }
-    }
+    NonFiniteError::check_matrix("a", a.as_ref())?;
     factor_panel(&mut a, 0, n, pivots)
 }
 
@@ -155,6 +151,80 @@ pub fn lu_solve_transpose<T: Real>(
     Ok(())
 }
 
+/// Solves `X A = B` in place, `B: k x n`, from the factors that [`lu`] left.
+///
+/// # Errors
+/// Wrong sizes.
+pub fn lu_solve_right<T: Real>(
+    lu: Mat<'_, T>,
+    pivots: &[usize],
+    mut b: MatMut<'_, T>,
+) -> Result<(), ShapeError> {
+    check_right(lu, pivots, b.as_ref())?;
+    let n = lu.cols();
+    for j in 0..n {
+        eliminate_column(&mut b, j, 0..j, |i| lu.at(i, j));
+        let pivot = lu.at(j, j);
+        b.col(j).iter_mut().for_each(|x| *x /= pivot);
+    }
+    for j in (0..n).rev() {
+        eliminate_column(&mut b, j, j + 1..n, |i| lu.at(i, j));
+    }
+    for (k, col) in pivots.iter().enumerate().rev() {
+        exchange_columns(&mut b, k, *col);
+    }
+    Ok(())
+}
+
+/// Solves `X A^T = B` in place, `B: k x n`, from the factors that [`lu`] left.
+///
+/// # Errors
+/// Wrong sizes.
+pub fn lu_solve_right_transpose<T: Real>(
+    lu: Mat<'_, T>,
+    pivots: &[usize],
+    mut b: MatMut<'_, T>,
+) -> Result<(), ShapeError> {
+    check_right(lu, pivots, b.as_ref())?;
+    let n = lu.cols();
+    for (k, col) in pivots.iter().enumerate() {
+        exchange_columns(&mut b, k, *col);
+    }
+    for j in 0..n {
+        eliminate_column(&mut b, j, 0..j, |i| lu.at(j, i));
+    }
+    for j in (0..n).rev() {
+        eliminate_column(&mut b, j, j + 1..n, |i| lu.at(j, i));
+        let pivot = lu.at(j, j);
+        b.col(j).iter_mut().for_each(|x| *x /= pivot);
+    }
+    Ok(())
+}
+
+/// `b_j := b_j - sum_i factor(i) b_i`.
+fn eliminate_column<T: Real>(
+    b: &mut MatMut<'_, T>,
+    j: usize,
+    others: core::ops::Range<usize>,
+    factor: impl Fn(usize) -> T,
+) {
+    for i in others {
+        if let Some((low, high)) = column_pair(b, i.min(j), i.max(j)) {
+            let (x, y) = if i < j { (low, high) } else { (high, low) };
+            subtract_multiple(factor(i), x, y);
+        }
+    }
+}
+
+/// Exchanges columns `i` and `j >= i`.
+fn exchange_columns<T: Real>(m: &mut MatMut<'_, T>, i: usize, j: usize) {
+    if i != j
+        && let Some((x, y)) = column_pair(m, i, j)
+    {
+        x.iter_mut().zip(y).for_each(|(u, v)| core::mem::swap(u, v));
+    }
+}
+
 /// The sign of `det A` (1 or -1) and `ln |det A|`, from the factors that [`lu`] left.
 pub fn lu_log_determinant<T: Real>(lu: Mat<'_, T>, pivots: &[usize]) -> (T, T) {
     let (mut sign, mut log) = (T::ONE, T::ZERO);
@@ -173,6 +243,13 @@ fn check_solve<T: Real>(lu: Mat<'_, T>, pivots: &[usize], b: Mat<'_, T>) -> Resu
     ShapeError::check("lu columns", n, lu.cols())?;
     ShapeError::check("pivots", n, pivots.len())?;
     ShapeError::check("b rows", n, b.rows())
+}
+
+fn check_right<T: Real>(lu: Mat<'_, T>, pivots: &[usize], b: Mat<'_, T>) -> Result<(), ShapeError> {
+    let n = lu.rows();
+    ShapeError::check("lu columns", n, lu.cols())?;
+    ShapeError::check("pivots", n, pivots.len())?;
+    ShapeError::check("b columns", n, b.cols())
 }
 
 #[cfg(all(test, feature = "std"))]
@@ -205,6 +282,13 @@ mod tests {
             let mut x = b.clone();
             lu_solve_transpose((&f).into(), &pivots, (&mut x).into()).unwrap();
             assert!((a.transpose() * &x - &b).amax() < 1e-10 * (1.0 + x.amax()), "n = {n}");
+            let b = b.transpose();
+            let mut x = b.clone();
+            lu_solve_right((&f).into(), &pivots, (&mut x).into()).unwrap();
+            assert!((&x * &a - &b).amax() < 1e-10 * (1.0 + x.amax()), "n = {n}");
+            let mut x = b.clone();
+            lu_solve_right_transpose((&f).into(), &pivots, (&mut x).into()).unwrap();
+            assert!((&x * a.transpose() - &b).amax() < 1e-10 * (1.0 + x.amax()), "n = {n}");
         }
     }
 

@@ -20,14 +20,16 @@ mod triangular;
 #[cfg(feature = "std")]
 mod tridiagonal;
 
-pub use eigen::{EighInfo, JACOBI_LIMIT, eigh, eigh_scratch, jacobi_eigh};
+pub use eigen::{EighInfo, JACOBI_LIMIT, check_symmetric, eigh, eigh_scratch, jacobi_eigh};
 pub use gemm::{gemm, gemm_hadamard, gemm_nt, gemm_tn};
 pub use hadamard::{hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
     ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet, ldlt_solve, ldlt_solve_right,
 };
-pub use lu::{lu, lu_log_determinant, lu_solve, lu_solve_transpose};
+pub use lu::{
+    lu, lu_log_determinant, lu_solve, lu_solve_right, lu_solve_right_transpose, lu_solve_transpose,
+};
 pub use syrk::{syrk_nt, syrk_tn};
 pub use triangular::{
     solve_lower, solve_lower_right, solve_lower_transpose, solve_lower_transpose_right,
