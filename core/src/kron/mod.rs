@@ -32,6 +32,9 @@ pub mod solve;
 pub mod sum;
 pub mod typed;
 
+#[cfg(all(test, feature = "std"))]
+mod laws;
+
 pub use apply::apply_scratch;
 pub use damped::Damped;
 pub use nearest::{Nearest, nearest, nearest_scratch, project_positive, project_positive_scratch};
