@@ -2,7 +2,7 @@
 //!
 //! The floor is the time in which the library's GEMM makes the same number of
 //! multiply-accumulates in 256 x 256 x 256 products, on the same thread and in the same run.
-//! `cargo bench -p nanocurv-benches --bench kron`
+//! `cargo bench -p nanocurv-benches --bench kron [-- 513x256]`
 
 use nalgebra::{ComplexField, DMatrix};
 use nanocurv::kron::{Damped, Kron, KronLdlt, KronLu, apply_scratch, damped, solve};
@@ -60,7 +60,11 @@ fn run<T: Real + ComplexField<RealField = T>>(precision: &str) {
     let mut rng = Rng::seed(1);
     let rate = floor_rate::<T>(&mut rng);
     println!("{precision}: GEMM makes {:.1} GFLOP/s", 2e-9 / rate);
+    let only = std::env::args().nth(1).filter(|a| a != "--bench");
     for (m, k) in [(17, 8), (65, 64), (513, 256)] {
+        if only.as_ref().is_some_and(|o| !format!("{m}x{k}").contains(o)) {
+            continue;
+        }
         let (a, b) = (positive::<T>(m, &mut rng), positive::<T>(k, &mut rng));
         let (x, mut y) = (random::<T>(m * k, 1, &mut rng), random::<T>(m * k, 1, &mut rng));
         let kron = Kron::new(&a, &b);
@@ -68,8 +72,8 @@ fn run<T: Real + ComplexField<RealField = T>>(precision: &str) {
         let factor = |n: usize| (n * n * n) as f64 * rate;
         let name = |what: &str| format!("{precision} {m} x {k} {what}");
 
-        let dense = (m * k <= 1100 || (m * k <= 4200 && T::EPSILON > <T as Real>::of(1e-10)))
-            .then(|| {
+        let dense =
+            (m * k <= 1100 || (m * k <= 4200 && T::EPSILON > <T as Real>::of(1e-10))).then(|| {
                 let multiply = time(|| {
                     black_box(a.kronecker(&b) * &x);
                 });

@@ -4,6 +4,8 @@
 //! All are made of one register tile, run in any precision and never panic. A wrong shape is an
 //! error that names the argument.
 
+#[cfg(feature = "std")]
+mod blocked;
 pub mod eigen;
 mod gemm;
 mod hadamard;
@@ -85,7 +87,17 @@ pub(crate) mod tests {
 
     #[test]
     fn products_agree_with_their_definition() {
-        for (m, n, k) in [(1, 1, 1), (4, 4, 4), (5, 3, 7), (9, 8, 2), (2, 13, 6), (40, 33, 37)] {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (4, 4, 4),
+            (5, 3, 7),
+            (9, 8, 2),
+            (2, 13, 6),
+            (40, 33, 37),
+            (130, 2, 130),
+            (3, 130, 130),
+            (130, 130, 4),
+        ] {
             for (alpha, beta) in [(1.0, 0.0), (0.5, 1.0), (-1.0, 0.25)] {
                 let (a, b, c) = (filled(m, k), filled(k, n), filled(m, n));
                 let mut expected = vec![0.0; m * n];
