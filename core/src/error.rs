@@ -112,6 +112,23 @@ impl NonFiniteError {
             Some(index) => Err(Self { what, index: size(index) }),
         }
     }
+
+    /// `Ok` if all entries are finite.
+    ///
+    /// # Errors
+    /// The error that names `what` and the first offending position, as if the columns followed
+    /// one another without gaps.
+    pub fn check_matrix<T: crate::scalar::Real>(
+        what: &'static str,
+        m: crate::matrix::Mat<'_, T>,
+    ) -> Result<(), Self> {
+        m.columns().enumerate().try_for_each(|(j, column)| {
+            Self::check(what, column).map_err(|e| {
+                let before = size(j.saturating_mul(m.rows()));
+                Self { index: before.saturating_add(e.index), ..e }
+            })
+        })
+    }
 }
 
 impl fmt::Display for NonFiniteError {

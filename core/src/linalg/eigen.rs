@@ -13,7 +13,7 @@
 //! A firmware image never links the second. Error: `|A V - V diag(values)|` and `|V^T V - I|` are
 //! a small multiple of `n EPSILON` (times `|A|`), whatever the spectrum: repeated, zero, clustered.
 
-use super::rotation::rotate;
+use super::rotation::{column_pair, rotate};
 #[cfg(feature = "std")]
 use super::tridiagonal;
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
@@ -130,6 +130,26 @@ fn check<T: Real>(a: Mat<'_, T>, values: &[T], vectors: Mat<'_, T>) -> Result<()
     Ok(())
 }
 
+/// `Ok` if the matrix is square and symmetric, up to `sqrt(EPSILON)` of its largest entry: what
+/// computing it once in half the digits leaves, but no transposed or misplaced block.
+///
+/// # Errors
+/// The shape, a value that is not finite, or the first entry that differs from its mirror image.
+pub fn check_symmetric<T: Real>(a: Mat<'_, T>) -> Result<(), LinalgError> {
+    ShapeError::check("a columns", a.rows(), a.cols())?;
+    NonFiniteError::check_matrix("a", a)?;
+    let largest = a.columns().flatten().fold(T::ZERO, |m, v| m.max(v.abs()));
+    let tolerance = largest * T::of(1.5e-8).max(T::EPSILON * T::of(3000.0));
+    for (col, column) in a.columns().enumerate() {
+        for (row, value) in column.iter().enumerate().skip(col + 1) {
+            if (*value - a.at(col, row)).abs() > tolerance {
+                return Err(LinalgError::NotSymmetric { row: size(row), col: size(col) });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// One rotation per pair `p < q` whose entry matters; true if none did.
 fn sweep<T: Real>(a: &mut MatMut<'_, T>, spare: &mut [T], vectors: &mut MatMut<'_, T>) -> bool {
     let n = a.rows();
@@ -164,18 +184,6 @@ fn sweep<T: Real>(a: &mut MatMut<'_, T>, spare: &mut [T], vectors: &mut MatMut<'
         }
     }
     converged
-}
-
-/// Columns `p < q`, both mutable.
-fn column_pair<'m, T: Real>(
-    m: &'m mut MatMut<'_, T>,
-    p: usize,
-    q: usize,
-) -> Option<(&'m mut [T], &'m mut [T])> {
-    let (rows, stride) = (m.rows(), m.stride());
-    let (left, right) = m.data().split_at_mut_checked(q * stride)?;
-    let start = p * stride;
-    Some((left.get_mut(start..start + rows)?, right.get_mut(..rows)?))
 }
 
 /// Row `j` := column `j`.
@@ -377,6 +385,17 @@ mod tests {
                 assert_eq!(e.unwrap_err(), NonFiniteError { what: "a", index }.into());
             }
         }
+    }
+
+    #[test]
+    fn an_entry_that_differs_from_its_mirror_image_is_named() {
+        let mut a = DMatrix::<f64>::identity(4, 4);
+        assert_eq!(check_symmetric((&a).into()), Ok(()));
+        a[(1, 3)] = 1e-12;
+        assert_eq!(check_symmetric((&a).into()), Ok(()));
+        a[(1, 3)] = 1e-3;
+        let error = LinalgError::NotSymmetric { row: 3, col: 1 };
+        assert_eq!(check_symmetric((&a).into()), Err(error));
     }
 
     #[test]

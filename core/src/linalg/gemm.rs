@@ -22,6 +22,14 @@ use core::marker::PhantomData;
 #[cfg(feature = "std")]
 pub(crate) const LIBRARY_FROM: usize = 32 * 32 * 32;
 
+/// Whether a product of these sizes is the library's. Never a thin one: up to five rows, columns
+/// or terms nalgebra multiplies itself, column by column, and takes the rows of a transposed view
+/// for contiguous memory.
+#[cfg(feature = "std")]
+pub(crate) const fn library_takes(m: usize, n: usize, k: usize) -> bool {
+    m > 5 && n > 5 && k > 5 && m * n * k >= LIBRARY_FROM
+}
+
 /// `C = alpha A B + beta C`
 ///
 /// # Errors
@@ -134,7 +142,7 @@ pub(crate) fn tiled<T: Real, A: Panel, B: Panel>(
     part: Part,
 ) {
     #[cfg(feature = "std")]
-    if part == Part::All && c.rows() * c.cols() * A::depth(a) >= LIBRARY_FROM {
+    if part == Part::All && library_takes(c.rows(), c.cols(), A::depth(a)) {
         let product = super::library::Product {
             a,
             transpose_a: A::ACROSS,
@@ -170,7 +178,7 @@ pub(crate) fn nt<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: Ma
 #[inline(always)]
 pub(crate) fn hadamard<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, mut c: MatMut<'_, T>) {
     #[cfg(feature = "std")]
-    if a.rows() * a.cols() * b.cols() >= LIBRARY_FROM {
+    if library_takes(a.rows(), b.cols(), a.cols()) {
         // By column blocks, so that the product stays in cache.
         const BLOCK: usize = 64;
         let (m, n) = (c.rows(), c.cols());

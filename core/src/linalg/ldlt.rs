@@ -4,7 +4,7 @@
 //! A = L D L^T      A: n x n, L unit lower triangular, D diagonal and positive
 //! ```
 //! In place: L below the diagonal, D on it; the upper triangle is workspace and ends up holding
-//! `D L^T`. Only the lower triangle of A is read. n^3 / 6 multiply-accumulates, in panels of four
+//! `D L^T` (with `std`, above 96 rows, anything: see `blocked`). Only the lower triangle of A is read. n^3 / 6 multiply-accumulates, in panels of four
 //! columns:
 //!
 //! ```text
@@ -15,6 +15,10 @@
 
 use super::tile::{Apart, Four, Lanes, One, Tile, along, difference, put, sum_of_outer_products};
 use super::triangular::{blocks, subtract_column};
+#[cfg(feature = "std")]
+use super::triangular::{
+    solve_lower, solve_lower_right, solve_lower_transpose, solve_lower_transpose_right,
+};
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -28,6 +32,10 @@ use crate::scratch::Scratch;
 /// pivot that is infinite or NaN, which it is if A holds such a value in its lower triangle.
 pub fn ldlt<T: Real>(a: MatMut<'_, T>) -> Result<(), LinalgError> {
     ShapeError::check("factored matrix columns", a.rows(), a.cols())?;
+    #[cfg(feature = "std")]
+    if super::blocked::factor_pays(a.rows()) {
+        return super::blocked::ldlt(a);
+    }
     T::ldlt(a)
 }
 
@@ -38,6 +46,14 @@ pub fn ldlt<T: Real>(a: MatMut<'_, T>) -> Result<(), LinalgError> {
 pub fn ldlt_solve<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), ShapeError> {
     ShapeError::check("factored matrix columns", l.rows(), l.cols())?;
     ShapeError::check("right-hand side rows", l.rows(), b.rows())?;
+    #[cfg(feature = "std")]
+    if super::blocked::pays(l.rows(), b.cols()) {
+        solve_lower(l, b.reborrow())?;
+        for column in b.columns() {
+            column.iter_mut().zip(diagonal(l)).for_each(|(b, d)| *b /= *d);
+        }
+        return solve_lower_transpose(l, b);
+    }
     T::solve_lower(l, b.reborrow());
     T::solve_diagonal_lower_transpose(l, b);
     Ok(())
@@ -50,6 +66,15 @@ pub fn ldlt_solve<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), Sh
 pub fn ldlt_solve_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), ShapeError> {
     ShapeError::check("factored matrix columns", l.rows(), l.cols())?;
     ShapeError::check("right-hand side columns", l.cols(), b.cols())?;
+    #[cfg(feature = "std")]
+    if super::blocked::pays(l.rows(), b.rows()) {
+        solve_lower_transpose_right(l, b.reborrow())?;
+        for (column, d) in b.columns().zip(diagonal(l)) {
+            let reciprocal = T::ONE / *d;
+            column.iter_mut().for_each(|b| *b *= reciprocal);
+        }
+        return solve_lower_right(l, b);
+    }
     T::solve_lower_transpose_right(l, b.reborrow());
     T::solve_lower_diagonal_right(l, b);
     Ok(())

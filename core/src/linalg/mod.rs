@@ -4,6 +4,8 @@
 //! All are made of one register tile, run in any precision and never panic. A wrong shape is an
 //! error that names the argument.
 
+#[cfg(feature = "std")]
+mod blocked;
 pub mod eigen;
 mod gemm;
 mod hadamard;
@@ -21,14 +23,16 @@ mod triangular;
 #[cfg(feature = "std")]
 mod tridiagonal;
 
-pub use eigen::{EighInfo, JACOBI_LIMIT, eigh, eigh_scratch, jacobi_eigh};
+pub use eigen::{EighInfo, JACOBI_LIMIT, check_symmetric, eigh, eigh_scratch, jacobi_eigh};
 pub use gemm::{gemm, gemm_hadamard, gemm_nt, gemm_tn};
 pub use hadamard::{hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
     ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet, ldlt_solve, ldlt_solve_right,
 };
-pub use lu::{lu, lu_log_determinant, lu_solve, lu_solve_transpose};
+pub use lu::{
+    lu, lu_log_determinant, lu_solve, lu_solve_right, lu_solve_right_transpose, lu_solve_transpose,
+};
 pub use syrk::{syrk_nt, syrk_tn};
 pub use triangular::{
     solve_lower, solve_lower_right, solve_lower_transpose, solve_lower_transpose_right,
@@ -92,7 +96,17 @@ pub(crate) mod tests {
 
     #[test]
     fn products_agree_with_their_definition() {
-        for (m, n, k) in [(1, 1, 1), (4, 4, 4), (5, 3, 7), (9, 8, 2), (2, 13, 6), (40, 33, 37)] {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (4, 4, 4),
+            (5, 3, 7),
+            (9, 8, 2),
+            (2, 13, 6),
+            (40, 33, 37),
+            (130, 2, 130),
+            (3, 130, 130),
+            (130, 130, 4),
+        ] {
             for (alpha, beta) in [(1.0, 0.0), (0.5, 1.0), (-1.0, 0.25)] {
                 let (a, b, c) = (filled(m, k), filled(k, n), filled(m, n));
                 let mut expected = vec![0.0; m * n];

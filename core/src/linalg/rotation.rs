@@ -1,9 +1,10 @@
-//! Plane rotations.
+//! Plane rotations of two columns.
 //!
 //! ```text
 //! (x, y) := (c x + s y, c y - s x),   c^2 + s^2 = 1
 //! ```
 
+use crate::matrix::MatMut;
 use crate::scalar::Real;
 
 /// `c`, `s` and `r >= 0` with `c x + s y = r` and `c y - s x = 0`, without needless overflow or
@@ -27,6 +28,18 @@ pub(super) fn rotate<T: Real>(x: &mut [T], y: &mut [T], c: T, s: T) {
         *x = c * u + s * v;
         *y = c * v - s * u;
     }
+}
+
+/// Columns `p < q`, both mutable.
+pub(super) fn column_pair<'m, T: Real>(
+    m: &'m mut MatMut<'_, T>,
+    p: usize,
+    q: usize,
+) -> Option<(&'m mut [T], &'m mut [T])> {
+    let (rows, stride) = (m.rows(), m.stride());
+    let (left, right) = m.data().split_at_mut_checked(q * stride)?;
+    let start = p * stride;
+    Some((left.get_mut(start..start + rows)?, right.get_mut(..rows)?))
 }
 
 #[cfg(all(test, feature = "std"))]

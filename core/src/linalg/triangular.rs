@@ -19,7 +19,7 @@ use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 
 macro_rules! solve {
-    ($(#[$doc:meta])* $name:ident, $side:ident) => {
+    ($(#[$doc:meta])* $name:ident, $side:ident, $others:ident, $transpose:literal, $blocked:ident) => {
         $(#[$doc])*
         ///
         /// # Errors
@@ -27,6 +27,11 @@ macro_rules! solve {
         pub fn $name<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>) -> Result<(), ShapeError> {
             ShapeError::check("triangular matrix columns", l.rows(), l.cols())?;
             ShapeError::check("right-hand side", l.rows(), b.$side())?;
+            #[cfg(feature = "std")]
+            if super::blocked::pays(l.rows(), b.$others()) {
+                let blocks = &mut super::blocked::Blocks::new();
+                return super::blocked::Triangle::unit_lower(l, $transpose).$blocked(b, blocks);
+            }
             T::$name(l, b);
             Ok(())
         }
@@ -34,19 +39,19 @@ macro_rules! solve {
 }
 solve!(
     /// Solves `L X = B` in place.
-    solve_lower, rows
+    solve_lower, rows, cols, false, solve_left
 );
 solve!(
     /// Solves `L^T X = B` in place.
-    solve_lower_transpose, rows
+    solve_lower_transpose, rows, cols, true, solve_left
 );
 solve!(
     /// Solves `X L = B` in place.
-    solve_lower_right, cols
+    solve_lower_right, cols, rows, false, solve_right
 );
 solve!(
     /// Solves `X L^T = B` in place.
-    solve_lower_transpose_right, cols
+    solve_lower_transpose_right, cols, rows, true, solve_right
 );
 
 /// The blocks of n: fours, then ones; `(start, is_four)` in order.
