@@ -9,6 +9,7 @@ extern crate std;
 
 pub mod dynamics;
 pub mod error;
+pub mod kfac;
 pub mod kron;
 pub mod linalg;
 pub mod matrix;
