@@ -7,6 +7,7 @@
 #[cfg(any(test, feature = "std"))]
 extern crate std;
 
+pub mod curvature;
 pub mod dynamics;
 pub mod error;
 pub mod kfac;
