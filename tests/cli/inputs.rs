@@ -151,12 +151,15 @@ fn bad_data_is_refused_with_its_place() {
     assert!(stderr.contains("extension"), "{stderr}");
 }
 
+/// A tensor's name and shape after a change; `None` leaves it out.
+type Change<'a> = &'a dyn Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>;
+
 #[test]
 fn a_bad_network_is_refused_with_its_tensor() {
     let good: &[(&str, &[usize])] =
         &[("0.weight", &[8, 4]), ("0.bias", &[8]), ("2.weight", &[1, 8]), ("2.bias", &[1])];
     let whole = network(good);
-    let with = |change: &dyn Fn(&str, &[usize]) -> Option<(String, Vec<usize>)>| {
+    let with = |change: Change<'_>| {
         let tensors: Vec<_> = good.iter().filter_map(|(n, s)| change(n, s)).collect();
         let borrowed: Vec<_> = tensors.iter().map(|(n, s)| (n.as_str(), s.as_slice())).collect();
         network(&borrowed)
