@@ -175,3 +175,66 @@ fn is_labels(array: &Array, outputs: usize) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::args::Reduction;
+    use crate::dense::Activation;
+    use crate::io::network::{LayerShape, StateDict};
+
+    /// A net with 2 inputs and `outputs` outputs.
+    fn net(outputs: usize) -> Net<f64> {
+        let shape = LayerShape { prefix: "0".to_owned(), inputs: 2, outputs, bias: false };
+        let state = StateDict { layers: vec![shape], theta: vec![1.0; 2 * outputs] };
+        Net::new(Path::new("net"), state, Vec::<Activation>::new()).unwrap()
+    }
+
+    /// What two mini-batches of inputs and of targets, as CSV, are read as.
+    fn read(x: [&str; 2], y: [&str; 2], outputs: usize, loss: Loss) -> Result<Targets<f64>> {
+        let folder = tempfile::tempdir()?;
+        let write = |name: &str, text: &str| -> Source {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            Source { path, array: None }
+        };
+        let inputs = DataArgs { data: vec![write("x1.csv", x[0]), write("x2.csv", x[1])] };
+        let targets = TargetArgs { targets: vec![write("y1.csv", y[0]), write("y2.csv", y[1])] };
+        let net = net(outputs);
+        let data = inputs.read(&net)?;
+        let loss = LossArgs { loss, reduction: Reduction::Mean };
+        targets.read(&inputs, &data, &net, &loss)
+    }
+
+    const X: [&str; 2] = ["1,2\n3,4\n", "5,6\n"];
+
+    #[test]
+    fn mini_batches_are_one_below_the_other() {
+        let targets = read(X, ["0.5\n1\n", "2\n"], 1, Loss::Mse).unwrap();
+        let values = vec![0.5, 1.0, 2.0];
+        assert_eq!(targets, Targets::Values(Matrix { rows: 3, cols: 1, values }));
+        let targets = read(X, ["1\n0\n", "2\n"], 3, Loss::CrossEntropy).unwrap();
+        assert_eq!(targets, Targets::Labels(vec![1, 0, 2]));
+        let probabilities = ["0.5,0.5\n1,0\n", "0.25,0.75\n"];
+        let targets = read(X, probabilities, 2, Loss::CrossEntropy).unwrap();
+        assert!(matches!(targets, Targets::Values(y) if y.rows == 3 && y.cols == 2));
+    }
+
+    #[test]
+    fn targets_that_do_not_fit_are_refused() {
+        for (y, outputs, loss, part) in [
+            (["1\n2\n3\n", "1\n"], 1, Loss::Mse, "found 3 rows, needed 2"),
+            (["1\n2\n", "1\n"], 2, Loss::Mse, "found 1 columns, needed 2"),
+            (["1\n2\n", "3\n"], 3, Loss::CrossEntropy, "found class 3, needed 0 to 2"),
+            (["1\n0.5\n", "1\n"], 3, Loss::CrossEntropy, "row 2: found 0.5, needed a class"),
+            (["1\n-1\n", "1\n"], 3, Loss::CrossEntropy, "found -1, needed a class"),
+            (["1\n0\n", "0,1,0\n"], 3, Loss::CrossEntropy, "use one kind"),
+            (["1,0\n0,1\n", "0,1\n"], 3, Loss::CrossEntropy, "column of labels"),
+        ] {
+            let error = read(X, y, outputs, loss).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -198,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn no_single_byte_makes_it_panic() {
+        let mut bytes = Vec::new();
+        write(&mut bytes, &Array::new(&[2, 3], vec![1.5_f64; 6])).unwrap();
+        for at in 0..bytes.len().min(130) {
+            for value in [0, 1, b'(', b')', b'9', b'\'', b',', b'-', 0x7f, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                // An error or another array: both are an answer.
+                let _ = read(&damaged);
+            }
+        }
+    }
+
+    #[test]
     fn fortran_order_is_the_same_array() {
         let shape = [2_u64, 3, 4];
         let mut bytes = Vec::new();

@@ -118,5 +118,13 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(read_all(bytes[..cut].to_vec()).is_err(), "cut at {cut}");
         }
+        for at in 0..bytes.len() {
+            for value in [0, 1, 8, 0x7f, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                // An error or another array, but no panic.
+                let _ = read_all(damaged);
+            }
+        }
     }
 }

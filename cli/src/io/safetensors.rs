@@ -91,6 +91,14 @@ mod tests {
         for cut in 0..bytes.len() {
             assert!(read(&bytes[..cut]).is_err(), "cut at {cut}");
         }
+        for at in 0..bytes.len() {
+            for value in [0, 1, b'9', b'[', b'{', b'"', 0x7f, 0xff] {
+                let mut damaged = bytes.clone();
+                damaged[at] = value;
+                // An error or other tensors, but no panic.
+                let _ = read(&damaged);
+            }
+        }
     }
 
     #[test]
