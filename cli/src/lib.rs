@@ -25,6 +25,7 @@ pub mod plot;
 pub mod progress;
 pub mod report;
 pub mod session;
+pub mod tiles;
 
 use anyhow::Context;
 use args::Cli;
