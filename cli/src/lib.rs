@@ -21,6 +21,7 @@ pub mod commands;
 pub mod dense;
 pub mod exit;
 pub mod io;
+pub mod parallel;
 pub mod plot;
 pub mod progress;
 pub mod report;
