@@ -357,20 +357,16 @@ fn cholesky<T: Real>(l: &mut MatMut<'_, T>) {
     }
 }
 
-fn diagonal<'a, T: Real>(l: Mat<'a, T>) -> impl Iterator<Item = &'a T> {
-    l.data().iter().step_by(l.stride() + 1)
-}
-
 /// `D^-1/2 V`
 fn unit_rows<T: Real>(l: Mat<'_, T>, v: &mut MatMut<'_, T>) {
     for column in v.columns() {
-        column.iter_mut().zip(diagonal(l)).for_each(|(v, d)| *v /= d.sqrt());
+        column.iter_mut().zip(l.diagonal()).for_each(|(v, d)| *v /= d.sqrt());
     }
 }
 
 /// `V D^-1/2`
 fn unit_columns<T: Real>(l: Mat<'_, T>, v: &mut MatMut<'_, T>) {
-    for (column, d) in v.columns().zip(diagonal(l)) {
+    for (column, d) in v.columns().zip(l.diagonal()) {
         let root = d.sqrt();
         column.iter_mut().for_each(|v| *v /= root);
     }
