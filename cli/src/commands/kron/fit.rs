@@ -124,8 +124,7 @@ impl Args {
             Given::Matrix(matrix) => Target::Dense(matrix.view()),
             Given::Terms(_) => Target::Sum(&views),
         };
-        let shape =
-            FitShape { terms: self.rank, left: nl, right: nr, sketches: self.sketches };
+        let shape = FitShape { terms: self.rank, left: nl, right: nr, sketches: self.sketches };
         let mut reference = match (&given, self.check.check) {
             (_, false) => None,
             (Given::Matrix(matrix), true) => Some(matrix.to_f64()),
@@ -147,9 +146,9 @@ impl Args {
                 if let Some(reference) = &mut reference {
                     reference.expect(&fit);
                 }
-                *loss = fit.step(&target, &mut scratch).map_err(|e| {
-                    anyhow!("step {step}: {e}: a smaller --learning-rate may help")
-                })?;
+                *loss = fit
+                    .step(&target, &mut scratch)
+                    .map_err(|e| anyhow!("step {step}: {e}: a smaller --learning-rate may help"))?;
                 progress.advance(1);
             }
             anyhow::Ok(())
@@ -184,7 +183,9 @@ impl<T: Float> Reference<T> {
     fn new(g: Vec<f64>, shape: FitShape, seed: u64) -> Self {
         let mut rng = Rng::seed(seed);
         // What the start of the parameters draws.
-        (0..shape.parameters()).for_each(|_| drop(rng.normal::<T>()));
+        for _ in 0..shape.parameters() {
+            let _: T = rng.normal();
+        }
         Self { g, shape, rng, losses: Vec::new(), precision: std::marker::PhantomData }
     }
 
