@@ -136,19 +136,19 @@ fn single_precision_learns_too() {
 fn a_stream_of_single_samples_is_learnt_with_fixed_steps() {
     let problem = Problem::<f64>::new(64);
     let settings = Settings {
-        step: StepRule::Fixed { rate: 0.05, momentum: 0.9, limit: Some(1e-2) },
+        step: StepRule::Fixed { rate: 0.003, momentum: 0.9, limit: Some(1e-2) },
         schedule: None,
         decay: 0.99,
         refresh: 5,
         ..Settings::standard(Loss::Mse)
     };
     for (theta, reports) in [
-        problem.train::<Factored>(settings, 0.1, 4000, 1),
-        problem.train::<Corrected>(settings, 0.1, 4000, 1),
+        problem.train::<Factored>(settings, 0.1, 3000, 1),
+        problem.train::<Corrected>(settings, 0.1, 3000, 1),
     ] {
         let mean = |r: &[Report<f64>]| r.iter().map(|r| r.loss).sum::<f64>() / r.len() as f64;
-        let (first, last) = (mean(&reports[..64]), mean(&reports[3936..]));
-        assert!(last < 0.1 * first, "{first} {last}");
+        let (first, last) = (mean(&reports[..64]), mean(&reports[2936..]));
+        assert!(last < 0.02 * first, "{first} {last}");
         assert!(theta.iter().all(|t| t.is_finite()));
     }
 }
@@ -196,7 +196,10 @@ fn the_quadratic_step_is_the_minimum_along_both_directions() {
     let (_, alone) = problem.train::<Factored>(without, 0.5, 2, 32);
     assert_eq!(alone[0].coefficients, reports[0].coefficients);
     assert_eq!(alone[0].predicted, reports[0].predicted);
-    assert!(reports[1].predicted <= alone[1].predicted, "two directions do no worse");
+    // With next to no damping the model minimised is the one reported.
+    let (_, both) = problem.train::<Factored>(settings, 1e-9, 2, 32);
+    let (_, alone) = problem.train::<Factored>(without, 1e-9, 2, 32);
+    assert!(both[1].predicted <= alone[1].predicted, "two directions do no worse");
 }
 
 #[test]
