@@ -121,6 +121,11 @@ impl<'a, T: Real> Preconditioner<'a, T> {
         }
     }
 
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
+    }
+
     /// `v := (K damped)^-1 v`. `scratch`: [`precondition_scratch`].
     ///
     /// # Errors
@@ -209,7 +214,12 @@ impl<'a, T: Real> Factors<'a, T> {
     }
 }
 
-impl<T: Real> Eigenfactors<'_, T> {
+impl<'a, T: Real> Eigenfactors<'a, T> {
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
+    }
+
     /// `v := (K + lambda I)^-1 v`, exactly. `scratch`: [`eigenfactors_scratch`].
     ///
     /// # Errors
