@@ -227,6 +227,11 @@ impl<'a, T: Real> Ekfac<'a, T> {
         Ok(Self { layers, bias, state })
     }
 
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
+    }
+
     /// `v := E v`. `scratch`: [`ekfac_scratch`].
     ///
     /// # Errors

@@ -121,6 +121,11 @@ impl<'a, T: Real> Preconditioner<'a, T> {
         }
     }
 
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
+    }
+
     /// `v := (K damped)^-1 v`. `scratch`: [`precondition_scratch`].
     ///
     /// # Errors
@@ -217,6 +222,11 @@ impl<'a, T: Real> Eigenfactors<'a, T> {
     pub fn new(layers: &'a [Layer], bias: Bias, data: &'a [T]) -> Result<Self, ShapeError> {
         ShapeError::check("eigenfactors", eigenfactors_len(layers, bias), data.len())?;
         Ok(Self { layers, bias, data })
+    }
+
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
     }
 
     /// `v := (K + lambda I)^-1 v`, exactly. `scratch`: [`eigenfactors_scratch`].
