@@ -259,6 +259,8 @@ error_type! {
             /// The number of classes.
             classes: u32,
         },
+        /// Two tapes of the tangent kernel hold gradients in different directions.
+        Directions,
         /// The output index is out of range.
         Output {
             /// The number of outputs.
@@ -292,6 +294,7 @@ impl fmt::Display for NetworkError {
                     "targets: the label of sample {sample} is not below {classes}, the number of outputs"
                 )
             }
+            Self::Directions => write!(f, "the two tapes hold different directions"),
             Self::Output { outputs, found } => {
                 write!(f, "output {found} is out of range: the network has {outputs}")
             }
