@@ -8,6 +8,7 @@ use crate::session::Session;
 
 pub mod completions;
 pub mod jacobian;
+pub mod kron;
 pub mod man;
 pub mod ntk;
 pub mod validate;
@@ -21,6 +22,8 @@ pub enum Command {
     Ntk(ntk::Args),
     /// The Jacobian of the outputs with respect to the parameters, or its singular values
     Jacobian(jacobian::Args),
+    /// Kronecker products: apply, solve, dense, info, nearest, fit
+    Kron(kron::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -37,6 +40,7 @@ impl Command {
             Self::Validate(args) => args.run(session),
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
+            Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }
