@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use nanocurv::curvature::structured::{self, Tensor, TilePoint, Unit};
 use nanocurv::curvature::{
-    self, Batch, Curvature, EmpiricalFisher, Ggn, Gradient, Hessian, Jacobian, LinearOperator,
-    Risk, to_dense, to_dense_scratch,
+    self, Batch, Curvature, EmpiricalFisher, Ggn, Gradient, Hessian, Jacobian, Leading,
+    LinearOperator, Probe, Risk, Until, to_dense, to_dense_scratch,
 };
 use nanocurv::dynamics::flow::{self, Modes};
 use nanocurv::dynamics::teacher::{Modulation, Teacher, teacher_scratch};
@@ -548,6 +548,69 @@ fn curvature_operators(ledger: &Ledger) {
     }
 }
 
+fn solvers_and_estimators(ledger: &Ledger) {
+    let (layers, theta) = networks().swap_remove(1);
+    let net = Mlp::new(&layers, &theta).unwrap();
+    let (x, y) = (noise(3 * 6, 38), noise(2 * 6, 39));
+    let (inputs, n) = ([Mat::of(&x, 3, 6)], theta.len());
+    let batches = [Batch::values(Mat::of(&x, 3, 6), Mat::of(&y, 2, 6))];
+    let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches).unwrap();
+    let a = curvature::Damped::new(Ggn::new(risk), 0.1).unwrap();
+    let jacobian = Jacobian::new(net, &inputs).unwrap();
+    // A preconditioner that needs scratch too.
+    let rough = curvature::Damped::new(a, 1.0).unwrap();
+    let (own, rough_own, b) = (a.scratch(), rough.scratch(), noise(n, 40));
+    let until = Until { tolerance: 1e-8, iterations: 5 };
+    let probe = Probe::Rademacher;
+
+    ledger.scratch("curvature::cg::cg_scratch", curvature::cg_scratch(n, own, rough_own), |s| {
+        curvature::cg(&a, &rough, &b, &mut vec![0.0; n], until, s).map(|_| ())
+    });
+    let needed = curvature::neumann_scratch(n, own, rough_own);
+    ledger.scratch("curvature::neumann::neumann_scratch", needed, |s| {
+        curvature::neumann(&a, &rough, 0.01, &b, &mut vec![0.0; n], until, s).map(|_| ())
+    });
+    let (rows, of_jacobian) = (jacobian.rows(), jacobian.scratch());
+    let needed = curvature::lsmr_scratch(rows, n, of_jacobian);
+    ledger.scratch("curvature::lsmr::lsmr_scratch", needed, |s| {
+        let b = noise(rows, 41);
+        curvature::lsmr(&jacobian, &b, 0.1, &mut vec![0.0; n], until, s).map(|_| ())
+    });
+    let needed = curvature::spectrum_scratch(n, 7, own);
+    ledger.scratch("curvature::lanczos::spectrum_scratch", needed, |s| {
+        let (mut nodes, mut weights) = (vec![0.0; 14], vec![0.0; 14]);
+        let out = (&mut nodes[..], &mut weights[..]);
+        curvature::spectrum(&a, probe, (2, 7), 1, out, s).map(|_| ())
+    });
+    let needed = curvature::eigenpairs_scratch(n, 9, own);
+    ledger.scratch("curvature::eigenpairs::eigenpairs_scratch", needed, |s| {
+        let (mut values, mut vectors) = (vec![0.0; 2], vec![0.0; 2 * n]);
+        let (leading, vectors) = (Leading::Largest, MatMut::of(&mut vectors, n, 2));
+        curvature::eigenpairs(&a, leading, 9, 1, until, &mut values, vectors, s).map(|_| ())
+    });
+    let needed = curvature::hutchinson_scratch(n, n, own);
+    ledger.scratch("curvature::trace::hutchinson_scratch", needed, |s| {
+        curvature::hutchinson_trace(&a, probe, 4, 1, s).map(|_| ())
+    });
+    let needed = curvature::hutchinson_scratch(rows, n, of_jacobian);
+    ledger.scratch("curvature::trace::hutchinson_scratch", needed, |s| {
+        curvature::frobenius_squared(&jacobian, probe, 4, 1, s).map(|_| ())
+    });
+    let needed = curvature::hutchpp_scratch(n, 9, own);
+    ledger.scratch("curvature::trace::hutchpp_scratch", needed, |s| {
+        curvature::hutchpp_trace(&a, probe, 9, 1, s).map(|_| ())
+    });
+    let needed = curvature::xtrace_scratch(n, 8, own);
+    ledger.scratch("curvature::trace::xtrace_scratch", needed, |s| {
+        curvature::xtrace(&a, probe, 8, 1, s).map(|_| ())
+    });
+    let needed = curvature::diagonal_scratch(n, own);
+    ledger.scratch("curvature::trace::diagonal_scratch", needed, |s| {
+        let (mut diagonal, mut error) = (vec![0.0; n], vec![0.0; n]);
+        curvature::hutchinson_diagonal(&a, 4, 1, &mut diagonal, &mut error, s)
+    });
+}
+
 fn training_dynamics(ledger: &Ledger) {
     let rates = Rates::same(1e-3);
     for (d, n, h) in [(1, 4, 2), (3, 5, 4), (5, 3, 2), (34, 36, 3)] {
@@ -648,6 +711,7 @@ fn every_scratch_function_says_exactly_how_many_values_are_needed() {
     curvature_blocks(&ledger);
     factors_of_networks(&ledger);
     curvature_operators(&ledger);
+    solvers_and_estimators(&ledger);
     training_dynamics(&ledger);
 
     let held = ledger.0.into_inner();

@@ -353,6 +353,22 @@ fn a_large_batch_is_its_tiles_side_by_side() {
 }
 
 #[test]
+fn what_stands_between_the_columns_of_a_batch_does_not_matter() {
+    let net = Net::<f64>::random(&[3, 4, 2], Activation::Tanh, true, 20);
+    let x = net.inputs(4, 21);
+    let mut wide = vec![f64::NAN; 5 * 4];
+    for (wide, x) in wide.chunks_mut(5).zip(x.chunks(3)) {
+        wide[1..4].copy_from_slice(x);
+    }
+    let (mlp, batch) = (net.mlp(), Mat::of(&wide, 5, 4).block(1, 0, 3, 4));
+    let (x, total) = (net.batch(&x), Component::Total);
+    assert_eq!(kernel::outputs(&mlp, batch), kernel::outputs(&mlp, x));
+    assert_eq!(kernel::jacobian(&mlp, batch), kernel::jacobian(&mlp, x));
+    assert_eq!(kernel::trace(&mlp, total, batch), kernel::trace(&mlp, total, x));
+    assert_eq!(kernel::full(&mlp, total, (batch, x)), kernel::full(&mlp, total, (x, batch)));
+}
+
+#[test]
 fn tapes_that_do_not_belong_together_are_refused() {
     for widths in [&[2, 3, 2][..], &[2, 2]] {
         let net = Net::<f64>::random(widths, Activation::Tanh, true, 17);
