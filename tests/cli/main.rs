@@ -5,6 +5,7 @@
 
 mod endings;
 mod inputs;
+mod kron;
 mod results;
 
 use std::path::{Path, PathBuf};
