@@ -128,6 +128,11 @@ impl NonFiniteError {
         what: &'static str,
         m: crate::matrix::Mat<'_, T>,
     ) -> Result<(), Self> {
+        // What stands between the columns is nobody's business, but if it is finite too, one pass
+        // does.
+        if Self::check(what, m.data()).is_ok() {
+            return Ok(());
+        }
         m.columns().enumerate().try_for_each(|(j, column)| {
             Self::check(what, column).map_err(|e| {
                 let before = size(j.saturating_mul(m.rows()));
@@ -265,6 +270,8 @@ error_type! {
             /// The number of classes.
             classes: u32,
         },
+        /// Two tapes of the tangent kernel hold gradients in different directions.
+        Directions,
         /// The output index is out of range.
         Output {
             /// The number of outputs.
@@ -298,6 +305,7 @@ impl fmt::Display for NetworkError {
                     "targets: the label of sample {sample} is not below {classes}, the number of outputs"
                 )
             }
+            Self::Directions => write!(f, "the two tapes hold different directions"),
             Self::Output { outputs, found } => {
                 write!(f, "output {found} is out of range: the network has {outputs}")
             }

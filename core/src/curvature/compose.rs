@@ -99,7 +99,7 @@ impl<'a, T: Real> Dense<'a, T> {
     /// # Errors
     /// [`CurvatureError::NonFinite`].
     pub fn new(matrix: Mat<'a, T>) -> Result<Self, CurvatureError> {
-        NonFiniteError::check("matrix", matrix.data())?;
+        NonFiniteError::check_matrix("matrix", matrix)?;
         Ok(Self { matrix })
     }
 }

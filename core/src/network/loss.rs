@@ -92,7 +92,7 @@ impl Loss {
         match targets {
             Targets::Values(y) => {
                 y.check(("target rows", "target samples"), outputs, samples)?;
-                Ok(crate::error::NonFiniteError::check("targets", y.data())?)
+                Ok(crate::error::NonFiniteError::check_matrix("targets", y)?)
             }
             Targets::Labels(_) if self != Self::CrossEntropy => Err(NetworkError::Labels),
             Targets::Labels(labels) => {

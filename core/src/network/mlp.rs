@@ -131,7 +131,7 @@ impl<'a, T: Real> Mlp<'a, T> {
         if x.cols() == 0 {
             return Err(NetworkError::EmptyBatch);
         }
-        Ok(NonFiniteError::check(what, x.data())?)
+        Ok(NonFiniteError::check_matrix(what, x)?)
     }
 
     /// The layers with their parameters, from either end.

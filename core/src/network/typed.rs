@@ -31,6 +31,11 @@ impl<T: Real, const R: usize, const C: usize> AsMat<T> for SMatrix<T, R, C> {
 /// A network named by [`mlp!`](crate::mlp): its sizes are part of the type, so that a batch of the
 /// wrong width does not compile (`expected 4, found 5`), and wrong widths between layers cannot be
 /// written, for each is named once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the name of a network",
+    label = "needed a network",
+    note = "name one with its widths and activations: `mlp! {{ {Self}: 4 => 8 tanh => 1 }}`"
+)]
 pub trait Network: Copy {
     /// The number of inputs.
     const INPUTS: usize;
@@ -95,10 +100,14 @@ macro_rules! mlp {
 
         $crate::mlp!(@network $name [$($bias)?] [$inputs] $($width [$($activation)?])+);
 
-        const _: () = assert!(
-            $crate::network::layer::check(<$name as $crate::network::Network>::LAYERS).is_ok(),
-            "mlp!: every width is at least 1 and the last layer is linear (no activation behind it)",
-        );
+        const _: () =
+            match $crate::network::layer::check(<$name as $crate::network::Network>::LAYERS) {
+                Err($crate::error::NetworkError::OutputActivation) => {
+                    panic!("mlp!: the output is linear, write no activation behind the last width")
+                }
+                Err(_) => panic!("mlp!: every width is at least 1"),
+                Ok(()) => {}
+            };
     };
     (@network $name:ident $bias:tt [$inputs:literal] $($width:literal [$($activation:ident)?])+) => {
         impl $crate::network::Network for $name {

@@ -7,7 +7,7 @@
 //! N M sum_l (d_{l-1} + R d_l) multiply-accumulates, half of it where both batches are one.
 
 use super::tape::Tape;
-use crate::error::{NetworkError, ShapeError};
+use crate::error::{NetworkError, size};
 use crate::linalg::{Grams, gemm_tn, hadamard_of_grams, hadamard_of_grams_scratch, syrk_tn};
 use crate::matrix::MatMut;
 use crate::network::Mlp;
@@ -43,7 +43,8 @@ pub const fn tile_scratch(n: usize, m: usize) -> usize {
 /// `K: N x M` between the batches of two tapes of one network. `scratch`: [`tile_scratch`].
 ///
 /// # Errors
-/// [`NetworkError`] if K is not N x M, or the scratch is too short.
+/// [`NetworkError`] if K is not N x M, the tapes hold different directions, the pairing is of a
+/// direction that they do not hold, or the scratch is too short.
 pub fn tile<T: Real>(
     net: &Mlp<'_, T>,
     (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
@@ -83,11 +84,7 @@ fn add_layers<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
     k.as_ref().check(("kernel rows", "kernel columns"), rows.batch(), cols.batch())?;
-    ShapeError::check(
-        "directions",
-        rows.directions.count(net.layers()),
-        cols.directions.count(net.layers()),
-    )?;
+    check_directions(net, (rows, cols), pairing)?;
     for dense in net.dense().rev() {
         let l = dense.index;
         let s2 = dense.scale.weight.squared();
@@ -147,6 +144,24 @@ fn hidden_layer<T: Real>(
         symmetric,
     };
     hadamard_of_grams(&grams, k, scratch)
+}
+
+/// Both tapes hold the same directions, and the pairing is of two of them.
+fn check_directions<T: Real>(
+    net: &Mlp<'_, T>,
+    (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
+    pairing: Pairing,
+) -> Result<(), NetworkError> {
+    if rows.directions != cols.directions {
+        return Err(NetworkError::Directions);
+    }
+    let count = rows.directions.count(net.layers());
+    match pairing {
+        Pairing::Pair(r, q) if r.max(q) >= count => {
+            Err(NetworkError::Output { outputs: size(count), found: size(r.max(q)) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `sum v_r^T v_q` over the pairing.

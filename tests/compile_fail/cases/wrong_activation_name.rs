@@ -1,0 +1,3 @@
+nanocurv::mlp! { Sensor: 4 => 8 swish => 1 }
+
+fn main() {}

@@ -1,0 +1,3 @@
+nanocurv::mlp! { Sensor: 0 => 8 tanh => 1 }
+
+fn main() {}
