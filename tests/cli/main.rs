@@ -4,7 +4,9 @@
 //! the program for them.
 
 mod endings;
+mod export;
 mod inputs;
+mod plan;
 mod results;
 
 use std::path::{Path, PathBuf};

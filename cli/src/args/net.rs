@@ -173,6 +173,11 @@ impl NetArgs {
     /// # Errors
     /// If the file is not readable, is no chain of dense layers, or the activations do not fit it.
     pub fn read<T: Float>(&self) -> Result<Net<T>> {
+        self.of_file(read(&self.net)?)
+    }
+
+    /// The network of a file's content.
+    pub(super) fn of_file<T: Float>(&self, file: StateDict) -> Result<Net<T>> {
         for (name, value) in [("--sigma-w", self.sigma_w), ("--sigma-b", self.sigma_b)] {
             ensure!(value.is_finite(), "{name}: found {value}, needed a finite number");
             ensure!(
@@ -180,7 +185,6 @@ impl NetArgs {
                 "{name} belongs to --parameterization ntk; add that or leave {name} out"
             );
         }
-        let file = read(&self.net)?;
         let hidden = self.activations(file.layers.len() - 1)?;
         let mut net = Net::new(&self.net, file, hidden)?;
         if self.parameterization == Parameterization::Ntk {
@@ -203,8 +207,8 @@ impl NetArgs {
             .collect::<Result<Vec<Activation>>>()?;
         match given.as_slice() {
             [] if hidden > 0 => bail!(
-                "{path}: the network has {hidden} hidden layers, whose activation the file does \
-                 not hold; give --activation NAME, e.g. --activation tanh"
+                "{path}: the network has {hidden} hidden layers, whose activation is not in \
+                 its weights; give --activation NAME, e.g. --activation tanh"
             ),
             [one] => Ok(vec![*one; hidden]),
             several if several.len() == hidden => Ok(given),

@@ -7,9 +7,11 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod export;
 pub mod jacobian;
 pub mod man;
 pub mod ntk;
+pub mod plan;
 pub mod validate;
 
 /// What to do.
@@ -21,6 +23,10 @@ pub enum Command {
     Ntk(ntk::Args),
     /// The Jacobian of the outputs with respect to the parameters, or its singular values
     Jacobian(jacobian::Args),
+    /// A Rust source file with the network, for a microcontroller
+    Export(export::Args),
+    /// The memory that a network needs, before flashing
+    Plan(plan::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -37,6 +43,8 @@ impl Command {
             Self::Validate(args) => args.run(session),
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
+            Self::Export(args) => args.run(session),
+            Self::Plan(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }
