@@ -21,10 +21,12 @@ pub mod commands;
 pub mod dense;
 pub mod exit;
 pub mod io;
+pub mod parallel;
 pub mod plot;
 pub mod progress;
 pub mod report;
 pub mod session;
+pub mod tiles;
 
 use anyhow::Context;
 use args::Cli;

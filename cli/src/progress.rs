@@ -30,6 +30,11 @@ impl Progress {
         Self { bar, start: Instant::now(), hidden: AtomicBool::new(may_show) }
     }
 
+    /// Never shown.
+    pub fn none() -> Self {
+        Self::new("", 0, true)
+    }
+
     /// `steps` more are done.
     pub fn advance(&self, steps: u64) {
         if self.hidden.load(Ordering::Relaxed)

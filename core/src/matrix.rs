@@ -33,6 +33,41 @@ pub struct MatMut<'a, T> {
     stride: usize,
 }
 
+/// Stretches of `stride` values. Not `chunks_exact`: it divides, and where it is not inlined the
+/// compiler forgets that the divisor is at least 1 and keeps the panic.
+struct Stretches<'a, T> {
+    rest: &'a [T],
+    stride: usize,
+}
+
+impl<'a, T> Iterator for Stretches<'a, T> {
+    type Item = &'a [T];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a [T]> {
+        let (stretch, rest) = self.rest.split_at_checked(self.stride)?;
+        self.rest = rest;
+        Some(stretch)
+    }
+}
+
+/// [`Stretches`] to write to.
+struct StretchesMut<'a, T> {
+    rest: &'a mut [T],
+    stride: usize,
+}
+
+impl<'a, T> Iterator for StretchesMut<'a, T> {
+    type Item = &'a mut [T];
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<&'a mut [T]> {
+        let (stretch, rest) = core::mem::take(&mut self.rest).split_at_mut_checked(self.stride)?;
+        self.rest = rest;
+        Some(stretch)
+    }
+}
+
 impl<'a, T: Real> Mat<'a, T> {
     /// `data` as `rows x cols`, columns one after the other.
     ///
@@ -112,8 +147,8 @@ impl<'a, T: Real> Mat<'a, T> {
     ) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let from = self.offset + row;
         let data = self.data.get(col * self.stride..).unwrap_or(&[]);
-        // Every chunk is as long as the stride: the check moves out of the caller's loop.
-        data.chunks_exact(self.stride.max(1)).map_while(move |c| c.get(from..))
+        // Every stretch is as long as the stride: the check moves out of the caller's loop.
+        Stretches { rest: data, stride: self.stride.max(1) }.map_while(move |c| c.get(from..))
     }
 
     /// Entry `(row, col)`, 0 out of range.
@@ -257,7 +292,8 @@ impl<'a, T: Real> MatMut<'a, T> {
     pub(crate) fn stretches(&mut self, row: usize, col: usize) -> impl Iterator<Item = &mut [T]> {
         let from = self.offset + row;
         let data = self.data.get_mut(col * self.stride..).unwrap_or(&mut []);
-        data.chunks_exact_mut(self.stride.max(1)).map_while(move |c| c.get_mut(from..))
+        StretchesMut { rest: data, stride: self.stride.max(1) }
+            .map_while(move |c| c.get_mut(from..))
     }
 
     /// The same view, read only.

@@ -1,1 +1,3 @@
-//! nanocurv-tests
+//! What the tests of several modules share.
+
+pub mod reference;

@@ -6,14 +6,15 @@ use nanocurv::ntk::{Component, jacobian, jacobian_scratch};
 use nanocurv::{Mat, MatMut};
 use rayon::prelude::*;
 
-use super::ntk::kernels;
 use crate::args::{CheckArgs, DataArgs, Dtype, Net, NetArgs, OutputArgs};
 use crate::array::{Array, Float, Matrix, zeros};
 use crate::check::{Check, Difference};
 use crate::dense::{self, Reduce};
 use crate::exit::Outcome;
+use crate::progress::Progress;
 use crate::report::Report;
 use crate::session::Session;
+use crate::tiles::kernels;
 
 /// Samples that one thread takes at a time.
 const CHUNK: usize = 16;
@@ -108,8 +109,9 @@ fn spectrum<T: Float>(net: &Net<T>, x: &Matrix<T>) -> Result<Spectrum<T>> {
     let grams = (0..layers)
         .map(|l| {
             let parts = [Component::Weights(l), Component::Bias(l)];
-            let parts = parts.into_iter().take(1 + usize::from(mlp.layers()[l].bias));
-            let mut parts = kernels(&mlp, x.batch(), None, Reduce::Full, parts)?.into_iter();
+            let parts = &parts[..1 + usize::from(mlp.layers()[l].bias)];
+            let found = kernels(&mlp, x.batch(), None, Reduce::Full, parts, &Progress::none())?;
+            let mut parts = found.into_iter();
             let mut gram = parts.next().unwrap_or_default();
             for bias in parts {
                 gram.iter_mut().zip(bias).for_each(|(g, b)| *g += b);

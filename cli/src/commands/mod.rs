@@ -9,6 +9,7 @@ use crate::session::Session;
 pub mod completions;
 pub mod export;
 pub mod jacobian;
+pub mod kron;
 pub mod man;
 pub mod ntk;
 pub mod plan;
@@ -27,6 +28,8 @@ pub enum Command {
     Export(export::Args),
     /// The memory that a network needs, before flashing
     Plan(plan::Args),
+    /// Kronecker products: apply, solve, dense, info, nearest, fit
+    Kron(kron::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -45,6 +48,7 @@ impl Command {
             Self::Jacobian(args) => args.run(session),
             Self::Export(args) => args.run(session),
             Self::Plan(args) => args.run(session),
+            Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }

@@ -4,12 +4,8 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
-use nanocurv::network::Mlp;
-use nanocurv::ntk::{
-    Component, Directions, Pairing, Tape, params_gram, params_gram_chunk, square_tile, tape_len,
-    tile, tile_scratch,
-};
-use nanocurv::{Mat, MatMut};
+use nanocurv::MatMut;
+use nanocurv::ntk::{Component, params_gram, params_gram_chunk};
 
 use crate::args::{CheckArgs, DataArgs, Dtype, Net, NetArgs, OutputArgs, read_batch};
 use crate::array::{Array, Float, Matrix, zeros};
@@ -19,6 +15,7 @@ use crate::exit::Outcome;
 use crate::io::Source;
 use crate::report::Report;
 use crate::session::Session;
+use crate::tiles;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -135,9 +132,11 @@ impl Args {
         }
         let parts = self.parts(&net)?;
         let shape = shape(reduce, x1.rows, x2.as_ref().unwrap_or(&x1).rows, net.outputs());
-        let components = parts.iter().map(|(_, component, _)| *component);
+        let components: Vec<_> = parts.iter().map(|(_, component, _)| *component).collect();
+        let progress = session.progress("kernel", parts.len() * tiles::steps(x1.rows));
         let kernels = session.compute(|| {
-            kernels(&net.mlp()?, x1.batch(), x2.as_ref().map(Matrix::batch), reduce, components)
+            let x2 = x2.as_ref().map(Matrix::batch);
+            tiles::kernels(&net.mlp()?, x1.batch(), x2, reduce, &components, &progress)
         })?;
         let check = self.check.check.then(|| {
             let (theta, x1) = (net.theta_f64(), x1.to_f64());
@@ -216,75 +215,6 @@ fn shape(reduce: Reduce, n: usize, m: usize, outputs: usize) -> Vec<usize> {
         Reduce::Diagonal => vec![n, m, outputs],
         _ => vec![n, m],
     }
-}
-
-/// One kernel per component, row-major, of a batch with itself or with another one.
-pub(super) fn kernels<T: Float>(
-    mlp: &Mlp<'_, T>,
-    x1: Mat<'_, T>,
-    x2: Option<Mat<'_, T>>,
-    reduce: Reduce,
-    components: impl Iterator<Item = Component>,
-) -> Result<Vec<Vec<T>>> {
-    let directions = match reduce {
-        Reduce::Output(k) => Directions::Output(k),
-        Reduce::Pseudo => Directions::Pseudo,
-        _ => Directions::Each,
-    };
-    let (n, m, o) = (x1.cols(), x2.unwrap_or(x1).cols(), mlp.outputs());
-    let mut storage1 = zeros::<T>(&[tape_len(mlp.layers(), directions, n)])?;
-    let rows = Tape::record(mlp, directions, x1, &mut storage1).context("--data")?;
-    let mut storage2 = match x2 {
-        Some(_) => zeros::<T>(&[tape_len(mlp.layers(), directions, m)])?,
-        None => Vec::new(),
-    };
-    let cols = match x2 {
-        Some(x2) => Some(Tape::record(mlp, directions, x2, &mut storage2).context("--data2")?),
-        None => None,
-    };
-    let mut scratch = zeros::<T>(&[tile_scratch(m, n)])?;
-    // Column-major M x N is row-major N x M: the core sees the two batches the other way round.
-    let mut tile_of = |pairing, component, k: &mut [T]| {
-        let k = MatMut::of(k, m, n);
-        match (&cols, pairing) {
-            (None, Pairing::Trace) => square_tile(mlp, &rows, component, k, &mut scratch),
-            _ => {
-                let cols = cols.as_ref().unwrap_or(&rows);
-                tile(mlp, (cols, &rows), pairing, component, k, &mut scratch)
-            }
-        }
-    };
-    let shape = shape(reduce, n, m, o);
-    components
-        .map(|component| {
-            let mut kernel = zeros::<T>(&shape)?;
-            match reduce {
-                Reduce::Full => {
-                    let mut block = zeros::<T>(&[n, m])?;
-                    for (a, b) in (0..o).flat_map(|a| (0..o).map(move |b| (a, b))) {
-                        tile_of(Pairing::Pair(b, a), component, &mut block)?;
-                        for (i, row) in block.chunks(m).enumerate() {
-                            let to = kernel[(i * o + a) * m * o..][..m * o].chunks_mut(o);
-                            to.zip(row).for_each(|(to, v)| to[b] = *v);
-                        }
-                    }
-                }
-                Reduce::Diagonal => {
-                    let mut block = zeros::<T>(&[n, m])?;
-                    for a in 0..o {
-                        tile_of(Pairing::Pair(a, a), component, &mut block)?;
-                        kernel.chunks_mut(o).zip(&block).for_each(|(to, v)| to[a] = *v);
-                    }
-                }
-                _ => tile_of(Pairing::Trace, component, &mut kernel)?,
-            }
-            if reduce == Reduce::Mean {
-                let count = T::from_usize(o);
-                kernel.iter_mut().for_each(|v| *v /= count);
-            }
-            Ok(kernel)
-        })
-        .collect()
 }
 
 /// The Gram matrix of the parameters, P x P.

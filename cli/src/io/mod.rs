@@ -112,7 +112,14 @@ pub fn require_finite(array: &Array, source: &Source) -> Result<()> {
 /// # Errors
 /// As [`read_array`], or if the array has more than two axes, is empty or holds NaN or infinity.
 pub fn read_matrix<T: Float>(source: &Source) -> Result<Matrix<T>> {
-    let array = read_array(source)?;
+    matrix(read_array(source)?, source)
+}
+
+/// The array that `source` holds as a matrix, as [`read_matrix`].
+///
+/// # Errors
+/// As there.
+pub fn matrix<T: Float>(array: Array, source: &Source) -> Result<Matrix<T>> {
     let (rows, cols) = match *array.shape() {
         [rows] => (rows, 1),
         [rows, cols] => (rows, cols),

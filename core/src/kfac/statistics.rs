@@ -78,6 +78,14 @@ pub(crate) struct Batch<'t, T> {
     there: &'t mut [T],
 }
 
+/// What is done at a layer with the vectors pulled back to it, outputs x samples.
+pub(crate) type AtLayer<'f, 't, T> =
+    dyn FnMut(&DenseLayer<'t, T>, Mat<'_, T>) -> Result<(), KfacError> + 'f;
+
+/// What is done with a seeded vector, given the number of the pass and the vector's share.
+pub(crate) type OnVector<'f, 't, T> =
+    dyn FnMut(&mut Batch<'t, T>, usize, T) -> Result<(), KfacError> + 'f;
+
 /// Scratch of [`Batch::record`].
 pub(crate) const fn batch_scratch(layers: &[Layer], batch: usize) -> usize {
     let outputs = crate::network::layer::outputs(layers);
@@ -107,10 +115,7 @@ impl<'t, T: Real> Batch<'t, T> {
     }
 
     /// Pulls the vectors back through the layers, last to first, and shows them at each.
-    pub(crate) fn backward(
-        &mut self,
-        at: &mut dyn FnMut(&DenseLayer<'t, T>, Mat<'_, T>) -> Result<(), KfacError>,
-    ) -> Result<(), KfacError> {
+    pub(crate) fn backward(&mut self, at: &mut AtLayer<'_, 't, T>) -> Result<(), KfacError> {
         let samples = self.f.cols();
         for dense in self.net.dense().rev() {
             let len = dense.layer.outputs * samples;
@@ -196,11 +201,15 @@ pub fn accumulate<T: Real>(
     let mut batch = Batch::record(net, x, &mut scratch)?;
     add_inputs(&batch, weights, factors)?;
     if matches!(fisher, Fisher::ForwardOnly) {
-        return each_output_factor(net.layers(), factors, &mut |_, mut g| {
+        let mut rest = Scratch::new(factors, 0)?;
+        for layer in net.layers() {
+            let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
+            rest.take(n * n)?;
+            let mut g = rest.matrix(m, m)?;
             keep(&mut g, weights.keep);
             g.add_diagonal(weights.input * T::from_usize(x.cols()));
-            Ok(())
-        });
+        }
+        return Ok(());
     }
     for_each_vector(&mut batch, targets, loss, fisher, &mut |batch, pass, share| {
         let keep = if pass == 0 { weights.keep } else { T::ONE };
@@ -224,7 +233,7 @@ pub(crate) fn for_each_vector<'t, T: Real>(
     targets: Targets<'_, T>,
     loss: Loss,
     fisher: Fisher<'_>,
-    run: &mut dyn FnMut(&mut Batch<'t, T>, usize, T) -> Result<(), KfacError>,
+    run: &mut OnVector<'_, 't, T>,
 ) -> Result<(), KfacError> {
     let f = batch.f;
     match fisher {
@@ -285,21 +294,6 @@ pub(crate) fn add_outputs<T: Real>(
         end = start.saturating_sub(n * n);
         Ok(())
     })
-}
-
-/// Runs on G of every layer.
-fn each_output_factor<T: Real>(
-    layers: &[Layer],
-    factors: &mut [T],
-    run: &mut dyn FnMut(usize, MatMut<'_, T>) -> Result<(), KfacError>,
-) -> Result<(), KfacError> {
-    let mut rest = Scratch::new(factors, 0)?;
-    for (index, layer) in layers.iter().enumerate() {
-        let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
-        rest.take(n * n)?;
-        run(index, rest.matrix(m, m)?)?;
-    }
-    Ok(())
 }
 
 /// Adds `c` times the gradient of the summed losses of a batch to `gradient`, in parameter order,

@@ -9,7 +9,7 @@
 
 use super::{Kron, KronError};
 use crate::error::{LinalgError, ScratchError, ShapeError};
-use crate::linalg::{lu, lu_log_determinant};
+use crate::linalg::{largest, lu, lu_log_determinant};
 use crate::matrix::Mat;
 use crate::scalar::Real;
 use crate::scratch::Scratch;
@@ -121,7 +121,7 @@ pub(super) fn trace<T: Real>(a: Mat<'_, T>) -> T {
 
 /// `sqrt(sum a_ij^2)`, without needless overflow.
 pub(super) fn frobenius<T: Real>(a: Mat<'_, T>) -> T {
-    let largest = a.columns().flatten().fold(T::ZERO, |m, v| m.max(v.abs()));
+    let largest = largest(a);
     if largest == T::ZERO {
         return T::ZERO;
     }

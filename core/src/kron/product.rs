@@ -22,17 +22,13 @@ pub fn shape<T: Real>(factors: &[Mat<'_, T>]) -> (usize, usize) {
 /// tensor before and after a contraction, in either direction.
 pub const fn scratch(shapes: &[(usize, usize)]) -> usize {
     let (mut largest, mut remaining) = (0, shapes);
-    let (mut forward, mut backward) = (1, 1);
-    while let [(m, n), rest @ ..] = remaining {
-        forward *= *n;
-        backward *= *m;
-        remaining = rest;
-    }
-    remaining = shapes;
+    // Axes are contracted from the last to the first: the sizes before it are still the old ones.
+    let (mut rows, mut cols) = (1, 1);
     while let [rest @ .., (m, n)] = remaining {
-        // Axes are contracted from the last to the first.
-        forward = if *n == 0 { 0 } else { forward / *n * *m };
-        backward = if *m == 0 { 0 } else { backward / *m * *n };
+        rows *= *m;
+        cols *= *n;
+        let (before_rows, before_cols) = sizes_before(rest);
+        let (forward, backward) = (before_cols * rows, before_rows * cols);
         if forward > largest {
             largest = forward;
         }
@@ -42,6 +38,17 @@ pub const fn scratch(shapes: &[(usize, usize)]) -> usize {
         remaining = rest;
     }
     2 * largest
+}
+
+/// Rows and columns of the product of factors of these shapes.
+const fn sizes_before(mut shapes: &[(usize, usize)]) -> (usize, usize) {
+    let (mut rows, mut cols) = (1, 1);
+    while let [rest @ .., (m, n)] = shapes {
+        rows *= *m;
+        cols *= *n;
+        shapes = rest;
+    }
+    (rows, cols)
 }
 
 /// `Y = (A_1 (x) ... (x) A_p) X` for the columns of `x`.

@@ -19,15 +19,15 @@ use nalgebra::SMatrix;
 ///
 /// ```
 /// use nanocurv::kron::{apply_scratch, typed};
-/// use nalgebra::{matrix, SMatrix};
+/// use nalgebra::SMatrix;
 ///
-/// let a = matrix![1.0_f32, 2.0]; // 1 x 2
-/// let b = matrix![1.0, 1.0; 0.0, 1.0];
-/// let x = matrix![1.0, 2.0; 3.0, 4.0];
+/// let a = SMatrix::<f32, 1, 2>::new(1.0, 2.0);
+/// let b = SMatrix::<f32, 2, 2>::new(1.0, 1.0, 0.0, 1.0);
+/// let x = SMatrix::<f32, 2, 2>::new(1.0, 2.0, 3.0, 4.0);
 /// let mut y = SMatrix::<f32, 1, 2>::zeros();
 /// let mut scratch = [0.0; apply_scratch((1, 2), (2, 2))];
 /// typed::apply(&a, &b, &x, &mut y, &mut scratch)?;
-/// assert_eq!(y, matrix![17.0, 10.0]);
+/// assert_eq!(y.as_slice(), [17.0, 10.0]);
 /// # Ok::<(), nanocurv::kron::KronError>(())
 /// ```
 ///
@@ -117,14 +117,15 @@ pub fn lu<'s, T: Real, const M: usize, const K: usize, const I: usize, const S: 
 ///
 /// ```
 /// use nanocurv::kron::{solve, typed};
-/// use nalgebra::matrix;
+/// use nalgebra::SMatrix;
 ///
-/// let (a, b) = (matrix![4.0_f32], matrix![2.0, 1.0; 1.0, 2.0]);
+/// let a = SMatrix::<f32, 1, 1>::new(4.0);
+/// let b = SMatrix::<f32, 2, 2>::new(2.0, 1.0, 1.0, 2.0);
 /// let mut memory = [0.0; solve::memory(1, 2)];
 /// let factors = typed::ldlt(&a, &b, &mut memory)?;
-/// let mut x = matrix![12.0, 12.0];
+/// let mut x = SMatrix::<f32, 1, 2>::new(12.0, 12.0);
 /// factors.solve(&mut x)?;
-/// assert!((x - matrix![1.0, 1.0]).amax() < 1e-6);
+/// assert!(x.iter().all(|v| (v - 1.0).abs() < 1e-6));
 /// # Ok::<(), nanocurv::kron::KronError>(())
 /// ```
 ///
@@ -143,13 +144,15 @@ pub fn ldlt<'s, T: Real, const M: usize, const K: usize, const S: usize>(
 ///
 /// ```
 /// use nanocurv::kron::{damped, typed};
-/// use nalgebra::{SMatrix, matrix};
+/// use nalgebra::SMatrix;
 ///
-/// let (a, b) = (matrix![2.0_f64, 0.5; 0.5, 1.0], matrix![1.5, -0.2; -0.2, 0.7]);
+/// let a = SMatrix::<f64, 2, 2>::new(2.0, 0.5, 0.5, 1.0);
+/// let b = SMatrix::<f64, 2, 2>::new(1.5, -0.2, -0.2, 0.7);
 /// let mut memory = [0.0; damped::memory(2, 2)];
 /// let mut scratch = [0.0; damped::new_scratch(2, 2)];
 /// let factors = typed::damped(&a, &b, &mut memory, &mut scratch)?;
-/// let (x, mut y) = (matrix![1.0, 2.0; 3.0, -1.0], SMatrix::zeros());
+/// let x = SMatrix::<f64, 2, 2>::new(1.0, 2.0, 3.0, -1.0);
+/// let mut y = SMatrix::zeros();
 /// let mut scratch = [0.0; damped::power_scratch(2, 2)];
 /// factors.solve_damped(1.0, 0.3, &x, &mut y, &mut scratch)?;
 /// assert!((y[(1, 0)] - 1.578012962608811).abs() < 1e-14);

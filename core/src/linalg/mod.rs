@@ -60,6 +60,19 @@ pub(crate) fn reverse<T>(values: &mut [T]) {
     }
 }
 
+/// `max_ij |m_ij|`
+pub(crate) fn largest<T: Real>(m: crate::matrix::Mat<'_, T>) -> T {
+    let mut lanes = [T::ZERO; 4];
+    for column in m.columns() {
+        let (fours, rest) = column.as_chunks::<4>();
+        for four in fours {
+            lanes.iter_mut().zip(four).for_each(|(l, v)| *l = v.abs().max(*l));
+        }
+        lanes.iter_mut().zip(rest).for_each(|(l, v)| *l = v.abs().max(*l));
+    }
+    lanes.iter().fold(T::ZERO, |largest, v| v.max(largest))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

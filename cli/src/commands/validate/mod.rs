@@ -13,6 +13,7 @@ use crate::report::{Format, Report};
 use crate::session::Session;
 
 pub mod cases;
+mod kron;
 mod ntk;
 mod references;
 
@@ -45,7 +46,7 @@ impl fmt::Debug for Check {
 
 /// The checks of all topics.
 fn all() -> Vec<Check> {
-    [references::checks(), ntk::checks()].into_iter().flatten().collect()
+    [references::checks(), ntk::checks(), kron::checks()].into_iter().flatten().collect()
 }
 
 /// The arguments.

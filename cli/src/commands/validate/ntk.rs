@@ -13,9 +13,11 @@ use crate::args::Net;
 use crate::array::{Array, Float, Matrix};
 use crate::check::Difference;
 use crate::commands::jacobian::of_all;
-use crate::commands::ntk::{kernels, params_kernel};
+use crate::commands::ntk::params_kernel;
 use crate::dense::{Activation, Reduce};
 use crate::io::network;
+use crate::progress::Progress;
+use crate::tiles::kernels;
 
 /// A kernel and what it should be.
 type Pairs<T> = Vec<(Vec<T>, Vec<f64>)>;
@@ -54,14 +56,14 @@ fn worst<T: Float>(pairs: Pairs<T>) -> Result<f64> {
 fn kernels_of<T: Float>(case: &Case) -> Result<Pairs<T>> {
     let net = case.net::<T>()?;
     let (x, cross) = (case.x::<T>()?, case.matrix::<T>("xcross")?);
-    let total = || std::iter::once(Component::Total);
     let mut pairs = Vec::new();
     for (batch, reduce, name) in [
         (None, Reduce::Full, "ntk_full"),
         (None, Reduce::Trace, "ntk_trace"),
         (Some(cross.batch()), Reduce::Trace, "ntk_cross_trace"),
     ] {
-        let found = kernels(&net.mlp()?, x.batch(), batch, reduce, total())?;
+        let found =
+            kernels(&net.mlp()?, x.batch(), batch, reduce, &[Component::Total], &Progress::none())?;
         pairs.extend(found.into_iter().map(|k| Ok((k, case.expected(name)?))));
     }
     let tensors = net.reference.tensors();
@@ -69,7 +71,8 @@ fn kernels_of<T: Float>(case: &Case) -> Result<Pairs<T>> {
         true => Component::Bias(t.layer),
         false => Component::Weights(t.layer),
     });
-    let found = kernels(&net.mlp()?, x.batch(), None, Reduce::Trace, components)?;
+    let (components, progress) = (components.collect::<Vec<_>>(), Progress::none());
+    let found = kernels(&net.mlp()?, x.batch(), None, Reduce::Trace, &components, &progress)?;
     let names = net.tensor_names();
     let parts = found.into_iter().zip(names);
     pairs.extend(parts.map(|(k, name)| Ok((k, case.expected(&format!("ntk_trace_{name}"))?))));
@@ -106,7 +109,8 @@ fn notebook(bias: bool, outputs: usize) -> Result<Pairs<f64>> {
         components.push(Component::Total);
         // The fixture has (N, M, O, O).
         let (n, o) = (x.rows, outputs);
-        let found = kernels(&net.mlp()?, x.batch(), None, Reduce::Full, components.into_iter())?;
+        let found =
+            kernels(&net.mlp()?, x.batch(), None, Reduce::Full, &components, &Progress::none())?;
         for (i, kernel) in found.into_iter().enumerate() {
             let expected = names.get(i).map_or(&expected["total"], |n| &expected["components"][n]);
             let (_, flat) = numbers(expected);

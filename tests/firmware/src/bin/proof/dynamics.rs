@@ -48,7 +48,6 @@ pub fn functions<T: Real>() {
         least_squares::<T, 3, 7>,
         weight_error::<T>,
         weight_distance::<T>,
-        stable_rate::<T>,
     );
     keep!(
         moments::<T>,

@@ -84,7 +84,6 @@ fn matrices<T: Real>() {
         MatMut::<T>::set,
         MatMut::<T>::col,
         MatMut::<T>::columns,
-        MatMut::<T>::columns_array::<4>,
         MatMut::<T>::block,
         MatMut::<T>::split_at_col,
         MatMut::<T>::fill,

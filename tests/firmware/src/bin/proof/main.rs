@@ -14,8 +14,11 @@ macro_rules! keep {
     };
 }
 
+mod curvature;
 mod dynamics;
 mod foundation;
+mod kfac;
+mod kron;
 mod linalg;
 mod network;
 mod ntk;
@@ -32,6 +35,12 @@ fn proof(memory: &mut Memory) -> Option<&[f32]> {
     network::functions::<f64>();
     ntk::functions::<f32>();
     ntk::functions::<f64>();
+    kron::functions::<f32>();
+    kron::functions::<f64>();
+    kfac::functions::<f32>();
+    kfac::functions::<f64>();
+    curvature::functions::<f32>();
+    curvature::functions::<f64>();
     dynamics::functions::<f32>();
     dynamics::functions::<f64>();
     memory.output.get(..0)

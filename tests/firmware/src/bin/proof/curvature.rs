@@ -1,0 +1,99 @@
+//! Curvature operators.
+
+use nanocurv::curvature::*;
+use nanocurv::{Mat, MatMut, Real};
+
+/// The methods of an operator.
+macro_rules! operator {
+    ($($operator:ty),* $(,)?) => {
+        $(keep!(
+            <$operator as LinearOperator<T>>::rows,
+            <$operator as LinearOperator<T>>::cols,
+            <$operator as LinearOperator<T>>::scratch,
+            <$operator as LinearOperator<T>>::apply,
+            <$operator as LinearOperator<T>>::apply_transpose,
+        );)*
+    };
+}
+
+pub fn functions<T: Real>() {
+    keep!(
+        Diagonal::<T>::new,
+        Dense::<T>::new,
+        Damped::<Ggn<T>, T>::new,
+        ScaledSum::<T, Ggn<T>>::new,
+        Chain::<Ggn<T>, Dense<T>>::new,
+        Submatrix::<Ggn<T>>::new,
+        Gradient::<T>::new,
+        Jacobian::<T>::new,
+        Jacobian::<T>::with_tile,
+        Hessian::<T>::new,
+        Ggn::<T>::new,
+        EmpiricalFisher::<T>::new,
+        MonteCarloFisher::<T>::new,
+    );
+    operator!(
+        Identity, Diagonal<T>, Dense<T>, Transpose<Dense<T>>, Damped<Ggn<T>, T>,
+        ScaledSum<T, Ggn<T>>, Chain<Ggn<T>, Dense<T>>, Submatrix<Ggn<T>>, Gradient<T>,
+        Jacobian<T>, Hessian<T>, Ggn<T>, EmpiricalFisher<T>, MonteCarloFisher<T>,
+    );
+    keep!(
+        gradient_scratch,
+        gradient::<T>,
+        hessian_scratch,
+        ggn_scratch,
+        jacobian_scratch,
+        to_dense_scratch,
+    );
+    keep!(products::<T, Ggn<T>>, matrices::<T, Ggn<T>>, matrices::<T, Hessian<T>>);
+    keep!(
+        Batch::<T>::values,
+        Batch::<T>::labels,
+        Risk::<T>::new,
+        Risk::<T>::with_tile,
+        Risk::<T>::at,
+        Risk::<T>::net,
+        Risk::<T>::loss,
+        Risk::<T>::reduction,
+        Risk::<T>::batches,
+        Risk::<T>::samples,
+        Risk::<T>::tile,
+        Risk::<T>::scale,
+        Risk::<T>::tiles,
+    );
+    keep!(
+        Tensor::range,
+        structured::Unit::all,
+        structured::tile_scratch,
+        structured::unit_scratch,
+        structured::TilePoint::<T>::tiles,
+        structured::TilePoint::<T>::samples,
+        structured::TilePoint::<T>::unit,
+        structured::Recipe::<T>::record,
+        dense_scratch,
+        submatrix_scratch,
+    );
+}
+
+/// Functions that take any operator have no address of their own.
+fn products<T: Real, A: LinearOperator<T>>(
+    of: &A,
+    v: Mat<'_, T>,
+    mut out: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), CurvatureError> {
+    apply_columns(of, v, out.reborrow(), scratch)?;
+    to_dense(of, out, scratch)
+}
+
+fn matrices<'a, T: Real, A: RiskCurvature<'a, T>>(
+    of: &A,
+    (rows, cols): (Tensor, Tensor),
+    (row_list, col_list): (&[usize], &[usize]),
+    mut out: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), CurvatureError> {
+    dense(of, out.reborrow(), scratch)?;
+    block(of, rows, cols, out.reborrow(), scratch)?;
+    submatrix(of, row_list, col_list, out, scratch)
+}
