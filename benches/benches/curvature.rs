@@ -14,26 +14,11 @@ use nanocurv::linalg::gemm;
 use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction, layer};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut, Real};
+use nanocurv_benches::time;
 use nanocurv_cli::parallel;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::Instant;
-
-/// The least time of several runs, in seconds.
-fn time(mut f: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    f();
-    let once = start.elapsed().as_secs_f64().max(1e-7);
-    let inner = (2e-4 / once).ceil().max(1.0) as usize;
-    let outer = (1.0 / (once * inner as f64)).clamp(3.0, 200.0) as usize;
-    (0..outer)
-        .map(|_| {
-            let start = Instant::now();
-            (0..inner).for_each(|_| f());
-            start.elapsed().as_secs_f64() / inner as f64
-        })
-        .fold(f64::MAX, f64::min)
-}
 
 /// Seconds per multiply-accumulate of the library's GEMM on all threads of the pool.
 fn floor_rate<T: Real>() -> f64 {

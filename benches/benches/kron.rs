@@ -9,28 +9,8 @@ use nanocurv::kron::{Damped, Kron, KronLdlt, KronLu, apply_scratch, damped, solv
 use nanocurv::linalg::gemm;
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut, Real};
+use nanocurv_benches::{random, time};
 use std::hint::black_box;
-use std::time::Instant;
-
-/// The least time of several runs, in seconds.
-fn time(mut f: impl FnMut()) -> f64 {
-    let start = Instant::now();
-    f();
-    let once = start.elapsed().as_secs_f64().max(1e-7);
-    let inner = (2e-4 / once).ceil().max(1.0) as usize;
-    let outer = (0.4 / (once * inner as f64)).clamp(3.0, 200.0) as usize;
-    (0..outer)
-        .map(|_| {
-            let start = Instant::now();
-            (0..inner).for_each(|_| f());
-            start.elapsed().as_secs_f64() / inner as f64
-        })
-        .fold(f64::MAX, f64::min)
-}
-
-fn random<T: Real + nalgebra::Scalar>(rows: usize, cols: usize, rng: &mut Rng) -> DMatrix<T> {
-    DMatrix::from_fn(rows, cols, |_, _| rng.normal())
-}
 
 fn positive<T: Real + ComplexField>(n: usize, rng: &mut Rng) -> DMatrix<T> {
     let a = random::<T>(n, 2 * n, rng);

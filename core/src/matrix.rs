@@ -138,6 +138,12 @@ impl<'a, T: Real> Mat<'a, T> {
         self.data.get(self.offset..).unwrap_or(&[])
     }
 
+    /// The values from `(row, col)` on.
+    #[inline(always)]
+    pub(crate) fn values_from(&self, row: usize, col: usize) -> Option<&'a [T]> {
+        self.data.get(self.offset + row + col * self.stride..)
+    }
+
     /// Rows `row..` of each column, and what stands below them in its column's stretch.
     #[inline(always)]
     pub(crate) fn stretches(
@@ -285,6 +291,12 @@ impl<'a, T: Real> MatMut<'a, T> {
     #[inline(always)]
     pub fn into_data(self) -> &'a mut [T] {
         self.data.get_mut(self.offset..).unwrap_or(&mut [])
+    }
+
+    /// The values from `(row, col)` on.
+    #[inline(always)]
+    pub(crate) fn values_from_mut(&mut self, row: usize, col: usize) -> Option<&mut [T]> {
+        self.data.get_mut(self.offset + row + col * self.stride..)
     }
 
     /// Rows `row..` of each column, and what stands below them in its column's stretch.

@@ -35,9 +35,8 @@ pub fn transpose(a: &[f64], m: usize, n: usize) -> Vec<f64> {
 pub fn eliminate(mut g: Vec<f64>, n: usize, mut x: Vec<f64>, k: usize) -> (Vec<f64>, f64, f64) {
     let (mut sign, mut log) = (1.0, 0.0);
     for i in 0..n {
-        let pivot = (i..n)
-            .max_by(|p, q| g[p * n + i].abs().total_cmp(&g[q * n + i].abs()))
-            .unwrap_or(i);
+        let pivot =
+            (i..n).max_by(|p, q| g[p * n + i].abs().total_cmp(&g[q * n + i].abs())).unwrap_or(i);
         if pivot != i {
             (0..n).for_each(|c| g.swap(i * n + c, pivot * n + c));
             (0..k).for_each(|c| x.swap(i * k + c, pivot * k + c));
@@ -124,7 +123,10 @@ mod tests {
         let g = kronecker(&[1.0, 2.0], (1, 2), &[1.0, 1.0, 0.0, 1.0], (2, 2));
         assert_eq!(g, [1.0, 1.0, 2.0, 2.0, 0.0, 1.0, 0.0, 2.0]);
         assert_eq!(multiply(&g, 4, &[1.0, 2.0, 3.0, 4.0], 1), [17.0, 10.0]);
-        assert_eq!(transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(
+            transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3),
+            [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@
 //! [`LIBRARY_FROM`] multiply-accumulates; beyond, with the `std` feature, by the host's library.
 
 use super::tile::{
-    Columns, Lanes, Panel, Part, Rows, Visit, each_tile, sum_of_outer_products, update,
+    Columns, Lanes, Panel, Part, Rows, Visit, along, each_tile, map, put, sum_of_outer_products,
+    update,
 };
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
@@ -119,14 +120,14 @@ impl<T: Real, A: Panel, B: Panel> Visit for Product<'_, '_, T, A, B> {
     #[inline(always)]
     fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let (alpha, beta) = (self.alpha, self.beta);
-        let tile = sum_of_outer_products::<T, M, N>(
-            A::read::<T, M>(self.a, i),
-            B::read::<T, N>(self.b, j),
-        );
+        let (Some(a), Some(b)) = (A::read::<T, M>(self.a, i), B::read::<T, N>(self.b, j)) else {
+            return;
+        };
+        let tile = sum_of_outer_products::<T, M, N>(a, b);
         if beta == T::ZERO {
-            update::<T, M, N>(&mut self.c, i, j, tile, |_, sum| alpha * sum);
+            put::<T, M, N>(&mut self.c, (i, j), map::<T, M, N>(tile, |sum| alpha * sum));
         } else {
-            update::<T, M, N>(&mut self.c, i, j, tile, |c, sum| beta * c + alpha * sum);
+            update::<T, M, N>(&mut self.c, (i, j), tile, |c, sum| beta * c + alpha * sum);
         }
     }
 }
@@ -209,10 +210,8 @@ impl<T: Real> Visit for Hadamard<'_, '_, T> {
     #[inline(always)]
     fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let alpha = self.alpha;
-        let tile = sum_of_outer_products::<T, M, N>(
-            Rows::read::<T, M>(self.a, i),
-            Columns::read::<T, N>(self.b, j),
-        );
-        update::<T, M, N>(&mut self.c, i, j, tile, |c, sum| c * (alpha * sum));
+        let Some(b) = Columns::read::<T, N>(self.b, j) else { return };
+        let tile = sum_of_outer_products::<T, M, N>(along::<T, M>(self.a, i), b);
+        update::<T, M, N>(&mut self.c, (i, j), tile, |c, sum| c * (alpha * sum));
     }
 }

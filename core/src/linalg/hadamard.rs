@@ -7,7 +7,7 @@
 //! Large ones go through two tiles of scratch and the library's GEMM.
 
 use super::tile::{
-    Columns, Lanes, Panel, Part, Visit, each_tile, map, sum_of_outer_products, update,
+    Columns, Lanes, Panel, Part, Tile, Visit, each_tile, map, sum_of_outer_products, update,
 };
 use crate::error::{ScratchError, ShapeError};
 use crate::matrix::{Mat, MatMut};
@@ -84,17 +84,24 @@ struct Product<'a, 'k, T> {
 impl<T: Real> Visit for Product<'_, '_, T> {
     #[inline(always)]
     fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
-        let gram = |(left, right)| {
-            sum_of_outer_products::<T, M, N>(
-                Columns::read::<T, M>(left, i),
-                Columns::read::<T, N>(right, j),
-            )
-        };
+        let Some(x) = gram::<T, M, N>(self.x, i, j) else { return };
+        let Some(s) = gram::<T, M, N>(self.s, i, j) else { return };
         let (scale, shift) = (self.scale, self.shift);
-        let x = map::<T, M, N>(gram(self.x), |x| scale * x + shift);
-        let tile = N::zip(gram(self.s), x, |s, x| M::zip(s, x, |s, x| s * x));
-        update::<T, M, N>(&mut self.k, i, j, tile, |k, t| k + t);
+        let x = map::<T, M, N>(x, |x| scale * x + shift);
+        let tile = N::zip(s, x, |s, x| M::zip(s, x, |s, x| s * x));
+        update::<T, M, N>(&mut self.k, (i, j), tile, |k, t| k + t);
     }
+}
+
+/// A tile of `left^T right`.
+#[inline(always)]
+fn gram<T: Real, M: Lanes, N: Lanes>(
+    (left, right): (Mat<'_, T>, Mat<'_, T>),
+    i: usize,
+    j: usize,
+) -> Option<Tile<T, M, N>> {
+    let (a, b) = (Columns::read::<T, M>(left, i)?, Columns::read::<T, N>(right, j)?);
+    Some(sum_of_outer_products::<T, M, N>(a, b))
 }
 
 #[cfg(test)]

@@ -6,10 +6,10 @@
 //! ```
 
 use super::tile::{
-    Four, Lanes, One, Part, Tile, Visit, across, along, columns_from_row, each_tile, put,
-    sum_of_outer_products,
+    Four, Lanes, One, Part, Tile, Visit, across, along, each_tile, put, sum_of_outer_products,
+    tile_at,
 };
-use super::triangular::{blocks, corner, subtract, subtract_column};
+use super::triangular::{blocks, subtract, subtract_column};
 use crate::matrix::MatMut;
 use crate::scalar::Real;
 
@@ -31,7 +31,7 @@ pub(crate) fn invert<T: Real>(mut l: MatMut<'_, T>, reciprocal: &[T]) {
 #[inline(always)]
 fn invert_columns<T: Real, W: Lanes>(l: &mut MatMut<'_, T>, j: usize) {
     let n = l.rows();
-    let corner = corner::<T, W>(l.as_ref(), j, j);
+    let Some(corner) = tile_at::<T, W, W>(l.as_ref(), (j, j)) else { return };
     let unit = W::new(|c| W::new(|r| if r == c { T::ONE } else { T::ZERO }));
     let m = W::map(unit, |column| W::forward(&corner, column, subtract));
     put::<T, W, W>(l, (j, j), m);
@@ -58,11 +58,10 @@ fn invert_rows<T: Real, M: Lanes, W: Lanes>(
     let between = j + W::COUNT;
     let len = i - between;
     let left = along::<T, M>(a.block(0, between, a.rows(), len), i);
-    let solved = across::<T, W>(len, columns_from_row::<T, W>(a, j, between));
+    let Some(solved) = across::<T, W>(a, (between, j), len) else { return };
     let mut tile = sum_of_outer_products::<T, M, W>(left, solved);
     // L[i, J] M_JJ, M_JJ unit lower triangular.
-    let here =
-        W::map(columns_from_row::<T, W>(a, j, i), |c| M::first(c).unwrap_or(M::new(|_| T::ZERO)));
+    let Some(here) = tile_at::<T, M, W>(a, (i, j)) else { return };
     tile = W::zip(tile, *m, |sum, m| {
         let mut sum = sum;
         W::each(W::zip(here, m, |l, m| (l, m)), |_, (l, m)| {
@@ -70,7 +69,7 @@ fn invert_rows<T: Real, M: Lanes, W: Lanes>(
         });
         sum
     });
-    let corner = corner::<T, M>(a, i, i);
+    let Some(corner) = tile_at::<T, M, M>(a, (i, i)) else { return };
     let tile = W::map(tile, |column| M::forward(&corner, M::map(column, |t| -t), subtract));
     put::<T, M, W>(l, (i, j), tile);
 }
@@ -87,10 +86,9 @@ impl<T: Real> Visit for Product<'_, '_, T> {
         let m = self.m.as_ref();
         let len = m.rows() - i;
         let from = self.reciprocal.get(i..).unwrap_or(&[]);
-        let scaled = across::<T, M>(len, columns_from_row::<T, M>(m, i, i))
-            .zip(from)
-            .map(|(m, reciprocal)| M::map(m, |m| m * *reciprocal));
-        let right = across::<T, N>(len, columns_from_row::<T, N>(m, j, i));
+        let Some(left) = across::<T, M>(m, (i, i), len) else { return };
+        let Some(right) = across::<T, N>(m, (i, j), len) else { return };
+        let scaled = left.zip(from).map(|(m, reciprocal)| M::map(m, |m| m * *reciprocal));
         let tile = sum_of_outer_products::<T, M, N>(scaled, right);
         put::<T, M, N>(&mut self.m, (i, j), tile);
     }

@@ -13,8 +13,13 @@ pub(crate) trait Lanes: Sized {
     type Of<X: Copy>: Copy;
     /// So many slices to write to.
     type Slices<'a, X: 'a>;
-    /// The next so many, empty where there are no more.
-    fn take<'a, X>(slices: impl Iterator<Item = &'a mut [X]>) -> Self::Slices<'a, X>;
+    /// `len` values of each of so many columns, the first from the start of `from` and each
+    /// `stride` behind the one before.
+    fn columns<X>(from: &[X], stride: usize, len: usize) -> Option<Self::Of<&[X]>>;
+    /// Such columns to write to, each reaching to the next.
+    fn columns_mut<X>(from: &mut [X], stride: usize) -> Option<Self::Slices<'_, X>>;
+    /// Writes `x` over the first so many values of each column.
+    fn put_columns<X: Copy, M: Lanes>(to: &mut [X], stride: usize, x: Self::Of<M::Of<X>>);
     /// The slices, to read.
     fn shared<'s, X>(slices: &'s Self::Slices<'_, X>) -> Self::Of<&'s [X]>;
     /// `f(0, slice), f(1, slice), ..`
@@ -69,8 +74,16 @@ impl Lanes for One {
     type Of<X: Copy> = [X; 1];
     type Slices<'a, X: 'a> = [&'a mut [X]; 1];
     #[inline(always)]
-    fn take<'a, X>(mut slices: impl Iterator<Item = &'a mut [X]>) -> [&'a mut [X]; 1] {
-        [slices.next().unwrap_or(&mut [])]
+    fn columns<X>(from: &[X], _: usize, len: usize) -> Option<[&[X]; 1]> {
+        Some([from.get(..len)?])
+    }
+    #[inline(always)]
+    fn columns_mut<X>(from: &mut [X], _: usize) -> Option<[&mut [X]; 1]> {
+        Some([from])
+    }
+    #[inline(always)]
+    fn put_columns<X: Copy, M: Lanes>(to: &mut [X], _: usize, [x]: [M::Of<X>; 1]) {
+        M::put(to, x);
     }
     #[inline(always)]
     fn shared<'s, X>([a]: &'s [&mut [X]; 1]) -> [&'s [X]; 1] {
@@ -141,9 +154,31 @@ impl Lanes for Four {
     type Of<X: Copy> = [X; 4];
     type Slices<'a, X: 'a> = [&'a mut [X]; 4];
     #[inline(always)]
-    fn take<'a, X>(mut slices: impl Iterator<Item = &'a mut [X]>) -> [&'a mut [X]; 4] {
-        let mut next = || slices.next().unwrap_or(&mut []);
-        [next(), next(), next(), next()]
+    fn columns<X>(from: &[X], stride: usize, len: usize) -> Option<[&[X]; 4]> {
+        let a = from.get(..len)?;
+        let from = from.get(stride..)?;
+        let b = from.get(..len)?;
+        let from = from.get(stride..)?;
+        let c = from.get(..len)?;
+        let from = from.get(stride..)?;
+        Some([a, b, c, from.get(..len)?])
+    }
+    #[inline(always)]
+    fn columns_mut<X>(from: &mut [X], stride: usize) -> Option<[&mut [X]; 4]> {
+        let (a, from) = from.split_at_mut_checked(stride)?;
+        let (b, from) = from.split_at_mut_checked(stride)?;
+        let (c, from) = from.split_at_mut_checked(stride)?;
+        Some([a, b, c, from])
+    }
+    #[inline(always)]
+    fn put_columns<X: Copy, M: Lanes>(to: &mut [X], stride: usize, [a, b, c, d]: [M::Of<X>; 4]) {
+        M::put(to, a);
+        let Some(to) = to.get_mut(stride..) else { return };
+        M::put(to, b);
+        let Some(to) = to.get_mut(stride..) else { return };
+        M::put(to, c);
+        let Some(to) = to.get_mut(stride..) else { return };
+        M::put(to, d);
     }
     #[inline(always)]
     fn shared<'s, X>([a, b, c, d]: &'s [&mut [X]; 4]) -> [&'s [X]; 4] {

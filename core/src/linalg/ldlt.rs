@@ -133,7 +133,8 @@ fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), Linal
     let n = a.rows();
     let (left, rest) = a.reborrow().split_at_col(j);
     let (mut columns, mut right) = rest.split_at_col(W::COUNT);
-    let (left, mut columns) = (left.into_ref(), Apart::<T, W>::new(&mut columns, 0));
+    let left = left.into_ref();
+    let Some(mut columns) = Apart::<T, W>::new(&mut columns, 0) else { return Ok(()) };
 
     let (corner, reciprocal) = W::factor(update::<T, W, W>(left, &columns, j, j));
     columns.put::<W>(j, corner);

@@ -45,15 +45,6 @@ pub(crate) fn map<T: Real, M: Lanes, N: Lanes>(
     N::map(tile, |column| M::map(column, &mut f))
 }
 
-/// The first `len` entries k of each of M columns.
-#[inline(always)]
-pub(crate) fn across<'a, T: Real, M: Lanes>(
-    len: usize,
-    columns: M::Of<&'a [T]>,
-) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
-    M::across(M::map(columns, |c: &'a [T]| c.get(..len).unwrap_or(c)))
-}
-
 /// Rows `at..` of each column.
 #[inline(always)]
 pub(crate) fn along<'a, T: Real, M: Lanes>(
@@ -63,15 +54,25 @@ pub(crate) fn along<'a, T: Real, M: Lanes>(
     m.stretches(at, 0).map_while(M::first)
 }
 
-/// Columns `at..`, from row `row` on, and what stands below them.
+/// `len` rows from `row` of columns `col..`; nothing only if they do not all exist.
 #[inline(always)]
-pub(crate) fn columns_from_row<'a, T: Real, M: Lanes>(
+pub(crate) fn across<'a, T: Real, M: Lanes>(
     m: Mat<'a, T>,
-    at: usize,
-    row: usize,
-) -> M::Of<&'a [T]> {
-    let mut columns = m.stretches(row, at);
-    M::new(|_| columns.next().unwrap_or(&[]))
+    (row, col): (usize, usize),
+    len: usize,
+) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M>> {
+    Some(M::across(M::columns(m.values_from(row, col)?, m.stride(), len)?))
+}
+
+/// The tile at `(row, col)`.
+#[inline(always)]
+pub(crate) fn tile_at<T: Real, M: Lanes, N: Lanes>(
+    m: Mat<'_, T>,
+    (row, col): (usize, usize),
+) -> Option<Tile<T, M, N>> {
+    let zero = || M::new(|_| T::ZERO);
+    let columns = N::columns(m.values_from(row, col)?, m.stride(), M::COUNT)?;
+    Some(N::map(columns, |c: &[T]| M::first(c).unwrap_or(zero())))
 }
 
 /// How the panels of a factor are read, one `M::Of<T>` for each k.
@@ -83,7 +84,7 @@ pub(crate) trait Panel {
     fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
-    ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M, Self>;
+    ) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M, Self>>;
     /// The number of k.
     #[cfg(feature = "std")]
     #[inline(always)]
@@ -108,8 +109,8 @@ impl Panel for Columns {
     fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
-    ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
-        across::<T, M>(m.rows(), columns_from_row::<T, M>(m, at, 0))
+    ) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M>> {
+        across::<T, M>(m, (0, at), m.rows())
     }
 }
 
@@ -123,8 +124,8 @@ impl Panel for Rows {
     fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
-    ) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
-        along::<T, M>(m, at)
+    ) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M>> {
+        Some(along::<T, M>(m, at))
     }
 }
 
@@ -178,19 +179,12 @@ pub(crate) fn each_tile(m: usize, n: usize, part: Part, visit: &mut impl Visit) 
 #[inline(always)]
 pub(crate) fn update<T: Real, M: Lanes, N: Lanes>(
     c: &mut MatMut<'_, T>,
-    i: usize,
-    j: usize,
+    (i, j): (usize, usize),
     tile: Tile<T, M, N>,
     f: impl Fn(T, T) -> T,
 ) {
-    let mut columns = c.stretches(i, j);
-    N::each(tile, |_, sums| {
-        if let Some(column) = columns.next()
-            && let Some(old) = M::first(column)
-        {
-            M::put(column, M::zip(old, sums, &f));
-        }
-    });
+    let Some(old) = tile_at::<T, M, N>(c.as_ref(), (i, j)) else { return };
+    put::<T, M, N>(c, (i, j), N::zip(old, tile, |c, t| M::zip(c, t, &f)));
 }
 
 /// Writes the tile at `(i, j)`.
@@ -200,12 +194,10 @@ pub(crate) fn put<T: Real, M: Lanes, N: Lanes>(
     (i, j): (usize, usize),
     tile: Tile<T, M, N>,
 ) {
-    let mut columns = c.stretches(i, j);
-    N::each(tile, |_, values| {
-        if let Some(column) = columns.next() {
-            M::put(column, values);
-        }
-    });
+    let stride = c.stride();
+    if let Some(to) = c.values_from_mut(i, j) {
+        N::put_columns::<T, M>(to, stride, tile);
+    }
 }
 
 /// W columns of a matrix taken apart, so that tiles are read and written without finding their
@@ -213,16 +205,17 @@ pub(crate) fn put<T: Real, M: Lanes, N: Lanes>(
 pub(crate) struct Apart<'a, T: 'a, W: Lanes>(W::Slices<'a, T>);
 
 impl<'a, T: Real, W: Lanes> Apart<'a, T, W> {
-    /// Columns `col..`.
+    /// Columns `col..`; nothing only if they do not all exist.
     #[inline(always)]
-    pub(crate) fn new(m: &'a mut MatMut<'_, T>, col: usize) -> Self {
-        Self(W::take(m.stretches(0, col)))
+    pub(crate) fn new(m: &'a mut MatMut<'_, T>, col: usize) -> Option<Self> {
+        let stride = m.stride();
+        Some(Self(W::columns_mut(m.values_from_mut(0, col)?, stride)?))
     }
 
     /// `len` rows from `row`, column by column.
     #[inline(always)]
     pub(crate) fn rows(&self, row: usize, len: usize) -> impl Iterator<Item = W::Of<T>> {
-        across::<T, W>(len, W::map(W::shared(&self.0), |c: &[T]| c.get(row..).unwrap_or(&[])))
+        W::across(W::map(W::shared(&self.0), |c: &[T]| c.get(row..row + len).unwrap_or(&[])))
     }
 
     /// The tile at row `i`.

@@ -11,8 +11,7 @@
 //! already are a register tile of a product, the rest is substitution in the registers.
 
 use super::tile::{
-    Apart, Four, Lanes, One, Tile, across, along, columns_from_row, difference,
-    sum_of_outer_products,
+    Apart, Four, Lanes, One, Tile, across, along, difference, sum_of_outer_products, tile_at,
 };
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
@@ -61,12 +60,6 @@ pub(crate) fn blocks(n: usize) -> impl DoubleEndedIterator<Item = (usize, bool)>
     (0..fours).map(|b| (4 * b, true)).chain((4 * fours..n).map(|at| (at, false)))
 }
 
-/// The square of M at `(row, col)`.
-#[inline(always)]
-pub(crate) fn corner<T: Real, W: Lanes>(m: Mat<'_, T>, row: usize, col: usize) -> Tile<T, W, W> {
-    W::map(columns_from_row::<T, W>(m, col, row), |c| W::first(c).unwrap_or(W::new(|_| T::ZERO)))
-}
-
 /// `x - c y`
 #[inline(always)]
 pub(crate) fn subtract<T: Real>(x: T, c: T, y: T) -> T {
@@ -101,7 +94,7 @@ macro_rules! groups {
 #[inline(always)]
 pub(crate) fn lower<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     groups!(b.cols(), |j, N| {
-        let mut x = Apart::<T, N>::new(&mut b, j);
+        let Some(mut x) = Apart::<T, N>::new(&mut b, j) else { return };
         for (i, four) in blocks(l.rows()) {
             if four {
                 lower_tile::<T, Four, N>(l, &mut x, i);
@@ -116,7 +109,7 @@ pub(crate) fn lower<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
 #[inline(always)]
 fn lower_tile<T: Real, M: Lanes, N: Lanes>(l: Mat<'_, T>, x: &mut Apart<'_, T, N>, i: usize) {
     let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(l, i), x.rows(0, i));
-    let corner = corner::<T, M>(l, i, i);
+    let Some(corner) = tile_at::<T, M, M>(l, (i, i)) else { return };
     let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
     let tile = N::map(tile, |x| M::forward(&corner, x, subtract));
     x.put::<M>(i, tile);
@@ -137,7 +130,7 @@ pub(crate) fn diagonal_lower_transpose<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>)
 #[inline(always)]
 fn backward<T: Real, const DIAGONAL: bool>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
     groups!(b.cols(), |j, N| {
-        let mut x = Apart::<T, N>::new(&mut b, j);
+        let Some(mut x) = Apart::<T, N>::new(&mut b, j) else { return };
         for (i, four) in blocks(l.rows()).rev() {
             if four {
                 backward_tile::<T, Four, N, DIAGONAL>(l, &mut x, i);
@@ -157,9 +150,9 @@ fn backward_tile<T: Real, M: Lanes, N: Lanes, const DIAGONAL: bool>(
 ) {
     let below = i + M::COUNT;
     let len = l.rows() - below;
-    let left = across::<T, M>(len, columns_from_row::<T, M>(l, i, below));
+    let Some(left) = across::<T, M>(l, (below, i), len) else { return };
     let sums = sum_of_outer_products::<T, M, N>(left, x.rows(below, len));
-    let corner = corner::<T, M>(l, i, i);
+    let Some(corner) = tile_at::<T, M, M>(l, (i, i)) else { return };
     let mut tile = x.tile::<M>(i);
     if DIAGONAL {
         let reciprocals = reciprocals::<T, M>(&corner);
@@ -195,9 +188,10 @@ fn lower_transpose_right_columns<T: Real, N: Lanes>(
     j: usize,
 ) {
     let rows = b.rows();
-    let corner = corner::<T, N>(l, j, j);
+    let Some(corner) = tile_at::<T, N, N>(l, (j, j)) else { return };
     let (solved, mut rest) = b.reborrow().split_at_col(j);
-    let (solved, mut x) = (solved.into_ref(), Apart::<T, N>::new(&mut rest, 0));
+    let solved = solved.into_ref();
+    let Some(mut x) = Apart::<T, N>::new(&mut rest, 0) else { return };
     groups!(rows, |i, M| {
         let left = along::<T, M>(solved, i);
         let sums = sum_of_outer_products::<T, M, N>(left, along::<T, N>(l, j));
@@ -238,14 +232,15 @@ fn backward_right_columns<T: Real, N: Lanes, const DIAGONAL: bool>(
 ) {
     let (rows, behind) = (b.rows(), j + N::COUNT);
     let len = l.rows() - behind;
-    let corner = corner::<T, N>(l, j, j);
+    let Some(corner) = tile_at::<T, N, N>(l, (j, j)) else { return };
     let reciprocals = reciprocals::<T, N>(&corner);
     let (mut rest, solved) = b.reborrow().split_at_col(behind);
-    let (solved, mut x) = (solved.into_ref(), Apart::<T, N>::new(&mut rest, j));
-    let below = columns_from_row::<T, N>(l, j, behind);
+    let solved = solved.into_ref();
+    let Some(mut x) = Apart::<T, N>::new(&mut rest, j) else { return };
     groups!(rows, |i, M| {
         let left = along::<T, M>(solved, i);
-        let sums = sum_of_outer_products::<T, M, N>(left, across::<T, N>(len, below));
+        let Some(right) = across::<T, N>(l, (behind, j), len) else { return };
+        let sums = sum_of_outer_products::<T, M, N>(left, right);
         let mut tile = x.tile::<M>(i);
         if DIAGONAL {
             tile = N::zip(tile, reciprocals, |x, r| M::map(x, |x| x * r));

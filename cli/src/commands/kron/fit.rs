@@ -124,8 +124,7 @@ impl Args {
             Given::Matrix(matrix) => Target::Dense(matrix.view()),
             Given::Terms(_) => Target::Sum(&views),
         };
-        let shape =
-            FitShape { terms: self.rank, left: nl, right: nr, sketches: self.sketches };
+        let shape = FitShape { terms: self.rank, left: nl, right: nr, sketches: self.sketches };
         let mut reference = match (&given, self.check.check) {
             (_, false) => None,
             (Given::Matrix(matrix), true) => Some(matrix.to_f64()),
@@ -147,9 +146,9 @@ impl Args {
                 if let Some(reference) = &mut reference {
                     reference.expect(&fit);
                 }
-                *loss = fit.step(&target, &mut scratch).map_err(|e| {
-                    anyhow!("step {step}: {e}: a smaller --learning-rate may help")
-                })?;
+                *loss = fit
+                    .step(&target, &mut scratch)
+                    .map_err(|e| anyhow!("step {step}: {e}: a smaller --learning-rate may help"))?;
                 progress.advance(1);
             }
             anyhow::Ok(())

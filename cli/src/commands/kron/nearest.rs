@@ -175,10 +175,7 @@ fn views<T: Real>(factors: &[(Vec<T>, Vec<T>)], shape: FactorSizes) -> Vec<Kron<
     factors.iter().map(|pair| unify(pair, view)).collect()
 }
 
-fn unify<'a, T, R>(
-    pair: &'a (Vec<T>, Vec<T>),
-    view: impl Fn(&'a (Vec<T>, Vec<T>)) -> R,
-) -> R {
+fn unify<'a, T, R>(pair: &'a (Vec<T>, Vec<T>), view: impl Fn(&'a (Vec<T>, Vec<T>)) -> R) -> R {
     view(pair)
 }
 
@@ -208,9 +205,8 @@ impl<T: Float> Found<T> {
             let term = dense::kronecker(a, (nl, nl), b, (nr, nr));
             sum.iter_mut().zip(term).for_each(|(s, t)| *s += t);
         };
-        let wide = |m: &[T], n: usize| {
-            transposed(&m.iter().map(|v| v.to_f64()).collect::<Vec<_>>(), n, n)
-        };
+        let wide =
+            |m: &[T], n: usize| transposed(&m.iter().map(|v| v.to_f64()).collect::<Vec<_>>(), n, n);
         let (mut found, mut needed) = (vec![0.0; p * p], vec![0.0; p * p]);
         for ((a, b), (x, y)) in self.factors.iter().zip(&terms) {
             add(&mut found, &wide(a, nl), &wide(b, nr));
@@ -232,6 +228,10 @@ impl<T: Float> Found<T> {
             return yardstick(Difference::default());
         }
         let residual = yardstick(Difference::between(&[self.residual], &[rest]));
-        if apart { residual.worse(yardstick(Difference::between(&found, &needed))) } else { residual }
+        if apart {
+            residual.worse(yardstick(Difference::between(&found, &needed)))
+        } else {
+            residual
+        }
     }
 }

@@ -242,8 +242,7 @@ pub fn solve_for<T: Float>(
     if damping == 0.0 {
         let mut pivots = vec![0; solve::pivots(m, k)];
         let mut memory = zeros::<T>(&[solve::memory(m, k)])?;
-        let factors =
-            KronLu::new(pair, &mut pivots, &mut memory).map_err(|e| terms.explain(e))?;
+        let factors = KronLu::new(pair, &mut pivots, &mut memory).map_err(|e| terms.explain(e))?;
         let solved = if transpose { factors.solve_transpose(view) } else { factors.solve(view) };
         solved.map_err(|e| terms.explain(e))?;
         return Ok(x);
@@ -365,9 +364,10 @@ impl InfoArgs {
         if rows != cols {
             return Ok(Info { square: None, frobenius });
         }
-        let Some((left, right)) = terms.single().filter(|(left, right)| {
-            left.shape.0 == left.shape.1 && right.shape.0 == right.shape.1
-        }) else {
+        let Some((left, right)) = terms
+            .single()
+            .filter(|(left, right)| left.shape.0 == left.shape.1 && right.shape.0 == right.shape.1)
+        else {
             // A sum, or a square product of rectangular factors.
             let (mut g, mut pivots) = (formed(terms, damping)?, vec![0; rows]);
             let trace: f64 = g.iter().step_by(rows + 1).map(|v| v.to_f64()).sum();
@@ -402,9 +402,10 @@ impl InfoArgs {
     fn frobenius<T: Float>(&self, terms: &Terms<T>) -> Result<f64> {
         let views = terms.views();
         let damping = self.operator.damping();
-        let one_shape = terms.pairs.iter().all(|(a, b)| {
-            (a.shape, b.shape) == (terms.pairs[0].0.shape, terms.pairs[0].1.shape)
-        });
+        let one_shape = terms
+            .pairs
+            .iter()
+            .all(|(a, b)| (a.shape, b.shape) == (terms.pairs[0].0.shape, terms.pairs[0].1.shape));
         if one_shape {
             let norm = kron::sum::frobenius(&views).map_err(|e| terms.explain(e))?.to_f64();
             if damping == 0.0 {

@@ -129,10 +129,7 @@ impl FactorArgs {
 }
 
 fn product_shape<T>(left: &Factor<T>, right: &Factor<T>) -> (usize, usize) {
-    (
-        left.shape.0.saturating_mul(right.shape.0),
-        left.shape.1.saturating_mul(right.shape.1),
-    )
+    (left.shape.0.saturating_mul(right.shape.0), left.shape.1.saturating_mul(right.shape.1))
 }
 
 impl<T: Float> Terms<T> {
@@ -239,7 +236,10 @@ impl<T: Float> Vectors<T> {
             // Each column is a vector: made contiguous before anything is reshaped.
             (Form::Columns, transposed(&values, rows, cols))
         } else if (rows, cols) == x {
-            (Form::Matrix, if order == Order::Row { values } else { transposed(&values, rows, cols) })
+            (
+                Form::Matrix,
+                if order == Order::Row { values } else { transposed(&values, rows, cols) },
+            )
         } else {
             bail!(
                 "{source}: found {rows} rows and {cols} columns, needed {p} rows (one vector, or \
@@ -257,9 +257,7 @@ impl<T: Float> Vectors<T> {
         let p = slow * fast;
         match (self.form, order) {
             (Form::Vector, _) => Array::vector(found),
-            (Form::Columns, _) => {
-                Array::new(&[p, self.count], transposed(&found, self.count, p))
-            }
+            (Form::Columns, _) => Array::new(&[p, self.count], transposed(&found, self.count, p)),
             (Form::Matrix, Order::Row) => Array::new(&[slow, fast], found),
             (Form::Matrix, Order::Column) => {
                 Array::new(&[fast, slow], transposed(&found, slow, fast))

@@ -107,7 +107,8 @@ fn general<T: Float>() -> Result<Difference> {
     for (m, k) in SQUARE {
         // Not symmetric: two well-conditioned factors multiplied.
         let mut crooked = |n: usize| {
-            let (x, y) = (well_conditioned::<f64>(n, &mut rng), well_conditioned::<f64>(n, &mut rng));
+            let (x, y) =
+                (well_conditioned::<f64>(n, &mut rng), well_conditioned::<f64>(n, &mut rng));
             let xy = dense::multiply(&x.to_f64(), n, &y.to_f64(), n);
             factor((n, n), &xy.into_iter().map(T::of).collect::<Vec<_>>())
         };
@@ -227,8 +228,7 @@ fn nearest_sum<T: Float>() -> Result<Difference> {
 /// `(A0 (x) G0 + 0.3 I)^-1 V` of `reference/seeds/series_blocks.json`.
 fn golden() -> Result<f64> {
     let (a, g) = ([2.0, 0.5, 0.5, 1.0], [1.5, -0.2, -0.2, 0.7]);
-    let needed =
-        [0.0944438551489246, 1.5415609483408061, 1.5780129626088115, -1.214499353882627];
+    let needed = [0.0944438551489246, 1.5415609483408061, 1.5780129626088115, -1.214499353882627];
     let (mut memory, mut scratch) = ([0.0; damped::memory(2, 2)], [0.0; damped::new_scratch(2, 2)]);
     let kron = Kron { left: Mat::of(&a, 2, 2), right: Mat::of(&g, 2, 2) };
     let factors = Damped::new(kron, &mut memory, &mut scratch).map_err(|e| anyhow!("{e}"))?;
