@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
-use nanocurv::network::{self, Layer, Mlp, Scale};
+use nanocurv::network::{self, Architecture, Layer, Mlp, Scale};
 
 use crate::array::Float;
 use crate::dense::{self, Activation};
@@ -120,6 +120,16 @@ impl<T: Float> Net<T> {
         Mlp::new(&self.layers, &self.theta)
             .and_then(|mlp| mlp.with_scales(&self.scales))
             .with_context(|| self.path.display().to_string())
+    }
+
+    /// The network as the core takes it where the parameters move.
+    ///
+    /// # Errors
+    /// As [`Net::mlp`].
+    pub fn architecture(&self) -> Result<Architecture<'_, T>> {
+        let place = || self.path.display().to_string();
+        let net = Architecture::new(&self.layers).with_context(place)?;
+        net.with_scales(&self.scales).with_context(place)
     }
 
     /// The width of the input.

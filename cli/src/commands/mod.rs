@@ -13,6 +13,7 @@ pub mod kron;
 pub mod man;
 pub mod ntk;
 pub mod plan;
+pub mod train;
 pub mod validate;
 
 /// What to do.
@@ -26,6 +27,8 @@ pub enum Command {
     Jacobian(jacobian::Args),
     /// A Rust source file with the network, for a microcontroller
     Export(export::Args),
+    /// Train a small network with a second-order method, or with SGD or Adam
+    Train(train::Args),
     /// The memory that a network needs, before flashing
     Plan(plan::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
@@ -47,6 +50,7 @@ impl Command {
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
             Self::Export(args) => args.run(session),
+            Self::Train(args) => args.run(session),
             Self::Plan(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),

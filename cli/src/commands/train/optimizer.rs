@@ -106,15 +106,6 @@ pub struct Memory<T> {
     pub counts: Vec<u32>,
 }
 
-/// How a step went.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
-    /// The damping for the next step; NaN if the optimiser has none.
-    pub damping: f64,
-    /// The reduction ratio; NaN if it was not measured.
-    pub ratio: f64,
-}
-
 /// An optimiser at work.
 #[derive(Debug)]
 pub struct Engine<T> {
@@ -278,7 +269,7 @@ impl<T: Float> Engine<T> {
         net: &Architecture<'_, T>,
         theta: &mut [T],
         batch: &Samples<T>,
-    ) -> Result<Step> {
+    ) -> Result<()> {
         let (x, y) = (batch.inputs(), batch.targets());
         let Self { rule, state, scratch, gradient: g, loss, reduction } = self;
         let mut descend = || -> Result<()> {
@@ -287,12 +278,11 @@ impl<T: Float> Engine<T> {
             gradient(&net.at(theta)?, x, y, *loss, c, g, scratch)?;
             Ok(())
         };
-        let none = Step { damping: f64::NAN, ratio: f64::NAN };
         match rule {
             Rule::Sgd { rate, momentum } => {
                 descend()?;
                 Sgd::new(*rate, *momentum, state).step(theta, g)?;
-                Ok(none)
+                Ok(())
             }
             Rule::Adam { rate, progress } => {
                 descend()?;
@@ -300,7 +290,7 @@ impl<T: Float> Engine<T> {
                 adam.progress = *progress;
                 adam.step(theta, g)?;
                 *progress = adam.progress;
-                Ok(none)
+                Ok(())
             }
             Rule::Kfac { settings, progress, inverse, fisher, seed } => {
                 let mut rng = generator(*seed, STEPS + u64::from(progress.steps));
@@ -317,6 +307,14 @@ impl<T: Float> Engine<T> {
                 };
                 step(net, *settings, progress, state, theta, batch, fisher, scratch)
             }
+        }
+    }
+
+    /// The damping of the next step; NaN if there is none.
+    pub fn damping(&self) -> f64 {
+        match &self.rule {
+            Rule::Kfac { progress, .. } => progress.damping.to_f64(),
+            _ => f64::NAN,
         }
     }
 
@@ -372,9 +370,9 @@ fn kfac_step<T: Float, R: Representation>(
     batch: &Samples<T>,
     fisher: Fisher<'_>,
     scratch: &mut [T],
-) -> Result<Step> {
+) -> Result<()> {
     let mut optimizer = kfac::Optimizer::<T, R>::new(net.layers(), settings, *progress, state)?;
-    let report = optimizer.step(net, theta, batch.inputs(), batch.targets(), fisher, scratch)?;
+    optimizer.step(net, theta, batch.inputs(), batch.targets(), fisher, scratch)?;
     *progress = optimizer.progress;
-    Ok(Step { damping: report.damping.to_f64(), ratio: report.ratio.to_f64() })
+    Ok(())
 }
