@@ -9,6 +9,7 @@ use crate::session::Session;
 pub mod completions;
 pub mod export;
 pub mod jacobian;
+pub mod kfac;
 pub mod kron;
 pub mod man;
 pub mod ntk;
@@ -31,6 +32,8 @@ pub enum Command {
     Train(train::Args),
     /// The memory that a network needs, before flashing
     Plan(plan::Args),
+    /// K-FAC: factors of a network, products and solves of one block
+    Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
     Kron(kron::Args),
     /// Print the completions for a shell
@@ -52,6 +55,7 @@ impl Command {
             Self::Export(args) => args.run(session),
             Self::Train(args) => args.run(session),
             Self::Plan(args) => args.run(session),
+            Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
