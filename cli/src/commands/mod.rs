@@ -7,6 +7,7 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod dynamics;
 pub mod jacobian;
 pub mod kron;
 pub mod man;
@@ -22,8 +23,13 @@ pub enum Command {
     Ntk(ntk::Args),
     /// The Jacobian of the outputs with respect to the parameters, or its singular values
     Jacobian(jacobian::Args),
+<<<<<<< HEAD
     /// Kronecker products: apply, solve, dense, info, nearest, fit
     Kron(kron::Args),
+=======
+    /// Learning dynamics of two-layer linear networks and double descent
+    Dynamics(dynamics::Args),
+>>>>>>> af20eb1 (The dynamics family on the command line; training in blocks of hidden units)
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -40,7 +46,11 @@ impl Command {
             Self::Validate(args) => args.run(session),
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
+<<<<<<< HEAD
             Self::Kron(args) => args.run(session),
+=======
+            Self::Dynamics(args) => args.run(session),
+>>>>>>> af20eb1 (The dynamics family on the command line; training in blocks of hidden units)
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }
