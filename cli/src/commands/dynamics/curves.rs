@@ -28,11 +28,27 @@ pub fn column<T: Float>(values: &[T], j: usize, columns: usize) -> Vec<f64> {
     values.iter().skip(j).step_by(columns.max(1)).map(|v| v.to_f64()).collect()
 }
 
+/// Logarithmic axes end this far below their largest value: a loss that has reached its rounding
+/// would flatten everything else.
+const DEPTH: f64 = 1e-6;
+
+/// A logarithmic vertical axis for these curves.
+fn logarithmic(panel: Panel, name: &str, curves: &[&[f64]]) -> Panel {
+    let positive = || curves.iter().flat_map(|c| c.iter().copied()).filter(|v| *v > 0.0);
+    let (low, high) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
+    let panel = panel.y(name, Scale::Log);
+    if low < DEPTH * high { panel.y_range(DEPTH * high, 2.0 * high) } else { panel }
+}
+
 /// Loss and risk over logarithmic time, with the risk's turning points marked.
-pub fn loss_and_risk<T: Float>(problem: &Problem<T>, record: &Record<T>) -> Panel {
+pub fn loss_and_risk<T: Float>(
+    heading: &str,
+    problem: &Problem<T>,
+    record: &Record<T>,
+    tolerance: f64,
+) -> Panel {
     let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
-    let risk = to_f64(&record.risk);
-    let heading = if risk.is_empty() { "Loss" } else { "Loss and risk" };
+    let (loss, risk) = (to_f64(&record.loss), to_f64(&record.risk));
     let unit = match problem.risk {
         Risk::L2 => "sum of squares",
         Risk::L1 => "sum (risk: of absolute values)",
@@ -44,7 +60,7 @@ pub fn loss_and_risk<T: Float>(problem: &Problem<T>, record: &Record<T>) -> Pane
     );
     if !risk.is_empty() {
         panel = panel.series("test risk", &t, &risk);
-        for turn in turning_points(&risk, tolerance::<T>()) {
+        for turn in turning_points(&risk, tolerance) {
             let at = t[turn.index];
             panel = panel.mark(at, turn.value, format!("{} {at}", short(turn.kind)));
         }
@@ -63,15 +79,14 @@ pub fn short(kind: nanocurv::dynamics::risk::Kind) -> &'static str {
 /// The relative weight errors by group.
 pub fn weight_errors<T: Float>(record: &Record<T>) -> Panel {
     let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
-    let mut panel = Panel::lines("Weight error")
-        .x("iteration", Scale::Log)
-        .y("mean of ((w - β) / β)²", Scale::Log);
-    for (name, errors) in ["all features", "first half", "rest"].into_iter().zip(&record.errors) {
+    let errors = record.errors.each_ref().map(|errors| to_f64(errors));
+    let mut panel = Panel::lines("Weight error").x("iteration", Scale::Log);
+    for (name, errors) in ["all features", "first half", "rest"].into_iter().zip(&errors) {
         if !errors.is_empty() {
-            panel = panel.series(name, &t, &to_f64(errors));
+            panel = panel.series(name, &t, errors);
         }
     }
-    panel
+    logarithmic(panel, "mean of ((w - β) / β)²", &errors.each_ref().map(|e| e.as_slice()))
 }
 
 /// The most weights that are drawn one by one.
@@ -124,7 +139,9 @@ pub fn figure<T: Float>(
 ) -> Result<Figure> {
     let (d, h) = (problem.dim(), problem.hidden);
     let title = format!("Two linear layers, {d}-{h}-1: {name} on {} samples", problem.x.rows);
-    let mut figure = Figure::new(title).columns(2).panel(loss_and_risk(problem, record));
+    let heading = if record.risk.is_empty() { "Loss" } else { "Loss and risk" };
+    let first = loss_and_risk(heading, problem, record, tolerance::<T>());
+    let mut figure = Figure::new(title).columns(2).panel(first);
     if problem.beta.is_some() {
         figure = figure.panel(weight_errors(record));
     }

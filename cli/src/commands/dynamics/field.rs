@@ -218,15 +218,19 @@ impl Args {
             format!("Gradient flow at {what} = {}: λ = {}", join(&self.fixed), join(&self.lambda));
         let mut figure = Figure::new(title).panel(field.panel("", self.plane.axes()));
         if self.plane == PlaneName::Risk {
-            let grid = field.axis.len();
-            // Rows of a heat map go downward, w2 upward.
-            let entry = |i: usize, j: usize| field.dr[(grid - 1 - i) * grid + j].to_f64();
-            let (low, high) = (self.range[0], self.range[1]);
+            let (x, y) = field.places();
+            let chosen = |rises: bool| -> (Vec<f64>, Vec<f64>) {
+                let places = x.iter().zip(&y).zip(&field.dr);
+                places.filter(|(_, r)| (**r > T::ZERO) == rises).map(|((x, y), _)| (*x, *y)).unzip()
+            };
+            let ((fall_x, fall_y), (rise_x, rise_y)) = (chosen(false), chosen(true));
+            let (across, upward) = self.plane.axes();
             figure = figure.panel(
-                Panel::heat_map("Velocity of the risk (negative: learning)", grid, grid, entry)
-                    .x(format!("w₁ from {low} to {high}"), Scale::Linear)
-                    .y(format!("w₂ from {low} (below) to {high}"), Scale::Linear)
-                    .value("dr/dt"),
+                Panel::scatter("What training does to the risk |β - w|²")
+                    .x(across, Scale::Linear)
+                    .y(upward, Scale::Linear)
+                    .points("lowers it", &fall_x, &fall_y)
+                    .points("raises it", &rise_x, &rise_y),
             );
         }
         Ok(figure)

@@ -49,10 +49,13 @@ const RATE: f64 = 0.1;
 const SAMPLES: usize = 10;
 
 /// The network's data: singular values 1 and 0.1, noise along the first.
-const SEED: u64 = 12;
+const SEED: u64 = 27;
 const NOISE: f64 = 0.2;
 const HIDDEN: usize = 50;
 const ITERATIONS: u64 = 20_000;
+
+/// Turns of the network's risk that can be seen, as part of its largest value.
+const VISIBLE: f64 = 1e-4;
 
 const ALPHAS: [f64; 3] = [0.5, 1.0, 2.0];
 
@@ -157,7 +160,8 @@ impl<T: Float> Training<T> {
         let every: Vec<usize> = (0..self.reduced.t.len()).step_by(25).collect();
         let t: Vec<f64> = every.iter().map(|i| self.reduced.t[*i] as f64).collect();
         let risk: Vec<f64> = every.iter().map(|i| self.reduced.risk[*i].to_f64()).collect();
-        curves::loss_and_risk(&self.problem, &self.full).points("risk by theory (u, z)", &t, &risk)
+        curves::loss_and_risk("Two layers: two descents", &self.problem, &self.full, VISIBLE)
+            .points("risk by theory (u, z)", &t, &risk)
     }
 
     /// The flow of the total weight where training ends, and the way there.
@@ -218,7 +222,7 @@ impl Args {
         let turns = turning_points(&same, tolerance::<T>());
         let equal_turns = turning_points(&equal, tolerance::<T>());
         let risk_curve = to_f64(&training.full.risk);
-        let trained: Vec<TurningPoint<f64>> = turning_points(&risk_curve, tolerance::<T>())
+        let trained: Vec<TurningPoint<f64>> = turning_points(&risk_curve, VISIBLE)
             .into_iter()
             .map(|turn| TurningPoint { index: training.full.t[turn.index] as usize, ..turn })
             .collect();
