@@ -148,16 +148,16 @@ impl Args {
             anyhow::Ok((net, Samples::new(data.x, targets)))
         })?;
         let run = self.describe(&net, session.global.dtype, samples.len());
-        let resumed = session
-            .read(|| self.resume.as_ref().map(|path| checkpoint::load::<T>(path, &run)).transpose())?;
+        let resumed = session.read(|| {
+            self.resume.as_ref().map(|path| checkpoint::load::<T>(path, &run)).transpose()
+        })?;
         let split = self.validation.map(|share| samples.split(share, self.seed)).transpose()?;
         let (training, validation) = match &split {
             Some((training, validation)) => (training, Some(validation)),
             None => (&samples, None),
         };
         let (loss, reduction) = self.loss.core();
-        let problem =
-            Problem { net: net.architecture()?, training, validation, loss, reduction };
+        let problem = Problem { net: net.architecture()?, training, validation, loss, reduction };
 
         let start = match (resumed, &self.resume) {
             (Some(checkpoint), Some(path)) => self
@@ -258,7 +258,8 @@ impl Args {
 
     /// The optimiser before its first step.
     fn engine<T: Float>(&self, problem: &Problem<'_, T>) -> Engine<T> {
-        let size = self.batch_size.map_or(problem.training.len(), |b| b.min(problem.training.len()));
+        let size =
+            self.batch_size.map_or(problem.training.len(), |b| b.min(problem.training.len()));
         self.optimizer.engine(&problem.net, problem.loss, problem.reduction, size, self.seed)
     }
 

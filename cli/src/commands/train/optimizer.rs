@@ -120,9 +120,21 @@ pub struct Engine<T> {
 /// The optimisers with what of their state is no array.
 #[derive(Debug)]
 enum Rule<T> {
-    Kfac { settings: Settings<T>, progress: Progress<T>, inverse: Inverse, fisher: FisherKind, seed: u64 },
-    Sgd { rate: T, momentum: T },
-    Adam { rate: T, progress: AdamProgress<T> },
+    Kfac {
+        settings: Settings<T>,
+        progress: Progress<T>,
+        inverse: Inverse,
+        fisher: FisherKind,
+        seed: u64,
+    },
+    Sgd {
+        rate: T,
+        momentum: T,
+    },
+    Adam {
+        rate: T,
+        progress: AdamProgress<T>,
+    },
 }
 
 impl Kind {
@@ -159,12 +171,22 @@ impl OptimizerArgs {
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let share = |x: f64| (0.0..1.0).contains(&x);
         for (option, value, holds, needed) in [
-            ("--learning-rate", self.learning_rate, positive as fn(f64) -> bool, "a positive number"),
+            (
+                "--learning-rate",
+                self.learning_rate,
+                positive as fn(f64) -> bool,
+                "a positive number",
+            ),
             ("--damping", self.damping, positive, "a positive number"),
             ("--clip", self.clip, positive, "a positive number"),
             ("--momentum", self.momentum, share, "a number from 0 to below 1"),
             ("--ema", self.ema, share, "a number from 0 to below 1"),
-            ("--damping-decay", self.damping_decay, |x| x > 0.0 && x < 1.0, "a number between 0 and 1"),
+            (
+                "--damping-decay",
+                self.damping_decay,
+                |x| x > 0.0 && x < 1.0,
+                "a number between 0 and 1",
+            ),
         ] {
             if let Some(value) = value {
                 ensure!(holds(value), "{option}: found {value}, needed {needed}");
@@ -172,7 +194,9 @@ impl OptimizerArgs {
         }
         ensure!(self.refresh != Some(0), "--refresh: found 0, needed at least 1");
         ensure!(
-            !self.optimizer.is_kfac() || self.momentum.is_none_or(|m| m == 0.0) || self.learning_rate.is_some(),
+            !self.optimizer.is_kfac()
+                || self.momentum.is_none_or(|m| m == 0.0)
+                || self.learning_rate.is_some(),
             "--momentum of {name} goes with --learning-rate; without one both follow from the \
              quadratic model (--momentum 0 leaves the last step out)"
         );
@@ -224,7 +248,11 @@ impl OptimizerArgs {
         let (rule, state, scratch) = match self.optimizer {
             Kind::Sgd => {
                 let momentum = T::of(self.momentum.unwrap_or(0.0));
-                (Rule::Sgd { rate: rate(0.01), momentum }, params, accumulate_scratch(layers, batch))
+                (
+                    Rule::Sgd { rate: rate(0.01), momentum },
+                    params,
+                    accumulate_scratch(layers, batch),
+                )
             }
             Kind::Adam => (
                 Rule::Adam { rate: rate(0.001), progress: AdamProgress::START },
@@ -351,7 +379,8 @@ impl<T: Float> Engine<T> {
                 *progress = AdamProgress { power1: *power1, power2: *power2 };
             }
             (Rule::Kfac { progress, settings, .. }, [damping, weight], [count, steps]) => {
-                let average = MovingAverage { decay: settings.decay, weight: *weight, count: *count };
+                let average =
+                    MovingAverage { decay: settings.decay, weight: *weight, count: *count };
                 *progress = Progress { damping: *damping, average, steps: *steps };
             }
             _ => anyhow::bail!("the optimizer's state is damaged"),
