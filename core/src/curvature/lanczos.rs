@@ -15,6 +15,7 @@ use super::operator::LinearOperator;
 use super::trace::check_count;
 use crate::error::ShapeError;
 use crate::linalg::{dot, eigh, eigh_scratch};
+use crate::matrix::MatMut;
 use crate::random::Rng;
 use crate::scalar::Real;
 use crate::scratch::Scratch;
@@ -54,8 +55,9 @@ pub fn spectrum<T: Real>(
     let eigen = scratch.take(eigh_scratch(steps))?;
     let work = scratch.rest();
     let (mut rng, mut products) = (Rng::seed(seed), 0);
-    let starts = nodes.chunks_mut(steps.max(1)).zip(weights.chunks_mut(steps.max(1)));
-    for (nodes, weights) in starts {
+    let (mut nodes, mut weights) =
+        (MatMut::of(nodes, steps, probes), MatMut::of(weights, steps, probes));
+    for (nodes, weights) in nodes.columns().zip(weights.columns()) {
         probe.draw(&mut rng, v);
         let length = dot(v, v).sqrt();
         normalise(v, length, T::ZERO);

@@ -45,6 +45,21 @@ pub fn functions<T: Real>() {
         jacobian_scratch,
         to_dense_scratch,
     );
+    keep!(
+        cg_scratch,
+        lsmr_scratch,
+        neumann_scratch,
+        eigenpairs_scratch,
+        hutchinson_scratch,
+        hutchpp_scratch,
+        xtrace_scratch,
+        diagonal_scratch,
+        spectrum_scratch,
+        spectral_density::<T>,
+        Probe::draw::<T>,
+        solvers::<T, Ggn<T>>,
+        estimators::<T, Ggn<T>>,
+    );
     keep!(products::<T, Ggn<T>>, matrices::<T, Ggn<T>>, matrices::<T, Hessian<T>>);
     keep!(
         Batch::<T>::values,
@@ -96,4 +111,34 @@ fn matrices<'a, T: Real, A: RiskCurvature<'a, T>>(
     dense(of, out.reborrow(), scratch)?;
     block(of, rows, cols, out.reborrow(), scratch)?;
     submatrix(of, row_list, col_list, out, scratch)
+}
+
+fn solvers<T: Real, A: LinearOperator<T>>(
+    of: &A,
+    (b, alpha): (&[T], T),
+    x: &mut [T],
+    until: Until<T>,
+    (leading, vectors): (Leading, MatMut<'_, T>),
+    scratch: &mut [T],
+) -> Result<(), CurvatureError> {
+    cg(of, of, b, x, until, scratch)?;
+    lsmr(of, b, alpha, x, until, scratch)?;
+    neumann(of, of, alpha, b, x, until, scratch)?;
+    eigenpairs(of, leading, x.len(), 1, until, x, vectors, scratch)?;
+    Ok(())
+}
+
+fn estimators<T: Real, A: LinearOperator<T>>(
+    of: &A,
+    (probe, products, seed): (Probe, usize, u64),
+    (out, error): (&mut [T], &mut [T]),
+    scratch: &mut [T],
+) -> Result<(), CurvatureError> {
+    hutchinson_trace(of, probe, products, seed, scratch)?;
+    frobenius_squared(of, probe, products, seed, scratch)?;
+    hutchpp_trace(of, probe, products, seed, scratch)?;
+    xtrace(of, probe, products, seed, scratch)?;
+    hutchinson_diagonal(of, products, seed, out, error, scratch)?;
+    spectrum(of, probe, (products, products), seed, (out, error), scratch)?;
+    Ok(())
 }
