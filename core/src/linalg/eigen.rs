@@ -175,9 +175,10 @@ fn sweep<T: Real>(a: &mut MatMut<'_, T>, spare: &mut [T], vectors: &mut MatMut<'
             let t = T::ONE.copysign(theta) / (theta.abs() + (theta * theta + T::ONE).sqrt());
             let c = T::ONE / (t * t + T::ONE).sqrt();
             let s = t * c;
+            let tau = -s / (T::ONE + c);
             // A := J^T A J: the two columns are computed, the two rows are their mirror image.
             if let Some((x, y)) = column_pair(a, p, q) {
-                rotate(x, y, c, -s);
+                rotate(x, y, -s, tau);
             }
             a.set(p, p, app - t * apq);
             a.set(q, q, aqq + t * apq);
@@ -186,7 +187,7 @@ fn sweep<T: Real>(a: &mut MatMut<'_, T>, spare: &mut [T], vectors: &mut MatMut<'
             mirror_column(a, p, spare);
             mirror_column(a, q, spare);
             if let Some((x, y)) = column_pair(vectors, p, q) {
-                rotate(x, y, c, -s);
+                rotate(x, y, -s, tau);
             }
         }
     }

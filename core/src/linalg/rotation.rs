@@ -20,13 +20,15 @@ pub(super) fn annihilate<T: Real>(x: T, y: T) -> (T, T, T) {
     (u / r, v / r, r * scale)
 }
 
-/// Rotates two columns.
+/// `(x, y) := (c x + s y, c y - s x)` for two columns, given `tau = s / (1 + c)`: in this form
+/// (Rutishauser 1966) the rounding error is in proportion to the angle, and the many small
+/// rotations of a Jacobi iteration keep the columns orthonormal.
 #[inline]
-pub(super) fn rotate<T: Real>(x: &mut [T], y: &mut [T], c: T, s: T) {
+pub(super) fn rotate<T: Real>(x: &mut [T], y: &mut [T], s: T, tau: T) {
     for (x, y) in x.iter_mut().zip(y) {
         let (u, v) = (*x, *y);
-        *x = c * u + s * v;
-        *y = c * v - s * u;
+        *x = u + s * (v - tau * u);
+        *y = v - s * (u + tau * v);
     }
 }
 
@@ -54,7 +56,7 @@ mod tests {
             assert!((c * x + s * y - r).abs() <= 1e-15 * r);
             assert!((c * y - s * x).abs() <= 1e-15 * r);
             let (mut u, mut v) = ([x], [y]);
-            rotate(&mut u, &mut v, c, s);
+            rotate(&mut u, &mut v, s, s / (1.0 + c));
             assert!((u[0] - r).abs() <= 1e-15 * r && v[0].abs() <= 1e-15 * r);
         }
     }
