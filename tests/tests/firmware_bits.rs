@@ -77,6 +77,11 @@ fn the_host_computes_the_golden_bits_of_ntk() {
 }
 
 #[test]
+fn the_host_computes_the_golden_bits_of_kfac() {
+    check("kfac", &cases::kfac::TASKS);
+}
+
+#[test]
 fn the_host_computes_the_golden_bits_of_dynamics() {
     check("dynamics", &cases::dynamics::TASKS);
 }

@@ -4,6 +4,7 @@
 //! `tests/tests/firmware_bits.rs`, which is how both are known to do the same work.
 
 pub mod dynamics;
+pub mod kfac;
 pub mod linalg;
 pub mod ntk;
 

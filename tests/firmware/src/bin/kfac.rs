@@ -1,0 +1,5 @@
+//! K-FAC.
+#![no_std]
+#![no_main]
+
+nanocurv_firmware::image!(nanocurv_firmware::cases::kfac::TASKS);
