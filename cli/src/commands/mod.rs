@@ -7,6 +7,7 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod curvature;
 pub mod jacobian;
 pub mod kfac;
 pub mod kron;
@@ -23,6 +24,8 @@ pub enum Command {
     Ntk(ntk::Args),
     /// The Jacobian of the outputs with respect to the parameters, or its singular values
     Jacobian(jacobian::Args),
+    /// Hessian, GGN, Fisher matrices, K-FAC: matrices, products, inverses, estimates
+    Curvature(Box<curvature::Args>),
     /// K-FAC: factors of a network, products and solves of one block
     Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
@@ -43,6 +46,7 @@ impl Command {
             Self::Validate(args) => args.run(session),
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
+            Self::Curvature(args) => args.run(session),
             Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),
