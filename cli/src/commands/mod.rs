@@ -9,6 +9,7 @@ use crate::session::Session;
 pub mod completions;
 pub mod dynamics;
 pub mod export;
+pub mod curvature;
 pub mod jacobian;
 pub mod kfac;
 pub mod kron;
@@ -33,6 +34,8 @@ pub enum Command {
     Train(train::Args),
     /// The memory that a network needs, before flashing
     Plan(plan::Args),
+    /// Hessian, GGN, Fisher matrices, K-FAC: matrices, products, inverses, estimates
+    Curvature(Box<curvature::Args>),
     /// K-FAC: factors of a network, products and solves of one block
     Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
@@ -58,6 +61,7 @@ impl Command {
             Self::Export(args) => args.run(session),
             Self::Train(args) => args.run(session),
             Self::Plan(args) => args.run(session),
+            Self::Curvature(args) => args.run(session),
             Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Dynamics(args) => args.run(session),

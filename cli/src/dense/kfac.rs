@@ -69,7 +69,7 @@ pub fn kfac_factors(
 }
 
 /// `M_n`
-fn middle(
+pub(super) fn middle(
     loss: Loss,
     f: &[f64],
     y: &Targets,

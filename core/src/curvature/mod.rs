@@ -70,7 +70,7 @@ pub use lanczos::{spectral_density, spectrum, spectrum_scratch};
 pub use lsmr::{lsmr, lsmr_scratch};
 pub use neumann::{neumann, neumann_scratch};
 pub use operator::{LinearOperator, apply_columns, to_dense, to_dense_scratch};
-pub use product::Curvature;
+pub use product::{Curvature, sample_generator};
 pub use risk::{Batch, Risk};
 pub use structured::{Tensor, block, dense, dense_scratch, submatrix, submatrix_scratch};
 pub use submatrix::Submatrix;

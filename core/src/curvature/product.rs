@@ -128,7 +128,7 @@ impl<'a, T: Real> Tile<'a, T> {
             Curvature::MonteCarloFisher { draws, seed } => {
                 let scale = self.scale / T::from_usize(draws.max(1));
                 for (n, u) in u.columns().enumerate() {
-                    let mut rng = Rng::seed(sample_seed(seed, self.first + n));
+                    let mut rng = sample_generator(seed, self.first + n);
                     let sum = work.get_mut(..outputs).unwrap_or(&mut []);
                     sum.fill(T::ZERO);
                     for _ in 0..draws.max(1) {
@@ -260,10 +260,11 @@ pub(crate) fn product<T: Real>(
     Tile::all(risk, curvature).try_for_each(|tile| tile.accumulate(risk, v, out, scratch))
 }
 
-/// A seed for each sample (SplitMix64 of seed and place).
-fn sample_seed(seed: u64, sample: usize) -> u64 {
+/// The generator that [`Curvature::MonteCarloFisher`] draws with for one sample, counted over all
+/// mini-batches: seeded by SplitMix64 of the seed and the place.
+pub fn sample_generator(seed: u64, sample: usize) -> Rng {
     let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(sample as u64 + 1));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+    Rng::seed(z ^ (z >> 31))
 }

@@ -170,7 +170,8 @@ impl Args {
             accumulate(&net, data.x.batch(), &targets, self.loss.reference(), fisher)
         })?;
         let check = if self.check.check {
-            let reference = self.reference(&net, &data, &targets)?;
+            let loss = self.loss.reference();
+            let reference = reference(&net, &data, &targets, loss, fisher)?;
             let parts = reference.iter().flat_map(|(a, g)| [a, g]);
             let mut rest = factors.as_slice();
             // Each factor has its own scale.
@@ -196,54 +197,80 @@ impl Args {
         }
         session.finish(report, &self.out, check)
     }
+}
 
-    fn reference<T: Float>(
-        &self,
-        net: &Net<T>,
-        data: &Data<T>,
-        targets: &Targets<T>,
-    ) -> Result<Vec<(Vec<f64>, Vec<f64>)>> {
-        let (theta, x) = (net.theta_f64(), data.x.to_f64());
-        let fisher = match self.fisher {
-            Fisher::TypeTwo => dense::kfac::Fisher::TypeTwo,
-            Fisher::Empirical => dense::kfac::Fisher::Empirical,
-            Fisher::ForwardOnly => dense::kfac::Fisher::ForwardOnly,
-            Fisher::Mc => dense::kfac::Fisher::Drawn(self.draws(net, &x, targets)?),
-        };
-        let y = targets.reference();
-        let loss = self.loss.reference();
-        Ok(dense::kfac::kfac_factors(&net.reference, &theta, &x, &y, loss, &fisher))
-    }
+/// The factors by the dense reference, with the same draws.
+///
+/// # Errors
+/// If the targets do not fit the loss.
+pub fn reference<T: Float>(
+    net: &Net<T>,
+    data: &Data<T>,
+    targets: &Targets<T>,
+    loss: (dense::Loss, dense::Reduction),
+    fisher: (Fisher, u32, u64),
+) -> Result<Vec<(Vec<f64>, Vec<f64>)>> {
+    let (theta, x) = (net.theta_f64(), data.x.to_f64());
+    let middle = middle(net, data, targets, loss, fisher)?;
+    let y = targets.reference();
+    Ok(dense::kfac::kfac_factors(&net.reference, &theta, &x, &y, loss, &middle))
+}
 
-    /// The draws of the computation, `draws x N x O`: the same generator at the dense outputs.
-    fn draws<T: Float>(&self, net: &Net<T>, x: &[f64], targets: &Targets<T>) -> Result<Vec<f64>> {
-        let (inputs, outputs, theta) = (net.inputs(), net.outputs(), net.theta_f64());
-        let samples = x.len() / inputs;
-        let mut rng = Rng::seed(self.seed);
-        let labels = core_labels(targets);
-        let values: Vec<f64> = match targets {
-            Targets::Values(y) => y.to_f64(),
-            Targets::Labels(_) => Vec::new(),
-        };
-        let targets = match targets {
-            Targets::Values(_) => CoreTargets::Values(Mat::of(&values, outputs, samples)),
-            Targets::Labels(_) => CoreTargets::Labels(&labels),
-        };
-        let (loss, _) = self.loss.reference();
-        let (loss, _) = core_loss(loss, dense::Reduction::Sum);
-        let count = self.draws.max(1) as usize;
-        let mut draws = vec![0.0; count * samples * outputs];
-        for from in (0..samples).step_by(CHUNK) {
-            let n = CHUNK.min(samples - from);
-            let x = &x[from * inputs..(from + n) * inputs];
-            let f: Vec<f64> =
-                x.chunks(inputs).flat_map(|x| net.reference.forward(&theta, x)).collect();
-            for draw in draws.chunks_mut(samples * outputs) {
-                let to = &mut draw[from * outputs..(from + n) * outputs];
-                let to = MatMut::of(to, outputs, n);
-                loss.draw(Mat::of(&f, outputs, n), targets.range(from, n), &mut rng, to)?;
-            }
+/// What stands between the output Jacobians, with the same draws.
+///
+/// # Errors
+/// If the targets do not fit the loss.
+pub fn middle<T: Float>(
+    net: &Net<T>,
+    data: &Data<T>,
+    targets: &Targets<T>,
+    loss: (dense::Loss, dense::Reduction),
+    (kind, count, seed): (Fisher, u32, u64),
+) -> Result<dense::kfac::Fisher> {
+    Ok(match kind {
+        Fisher::TypeTwo => dense::kfac::Fisher::TypeTwo,
+        Fisher::Empirical => dense::kfac::Fisher::Empirical,
+        Fisher::ForwardOnly => dense::kfac::Fisher::ForwardOnly,
+        Fisher::Mc => {
+            let x = data.x.to_f64();
+            dense::kfac::Fisher::Drawn(draws(net, &x, targets, loss, count, seed)?)
         }
-        Ok(draws)
+    })
+}
+
+/// The draws of the computation, `draws x N x O`: the same generator at the dense outputs.
+fn draws<T: Float>(
+    net: &Net<T>,
+    x: &[f64],
+    targets: &Targets<T>,
+    (loss, _): (dense::Loss, dense::Reduction),
+    count: u32,
+    seed: u64,
+) -> Result<Vec<f64>> {
+    let (inputs, outputs, theta) = (net.inputs(), net.outputs(), net.theta_f64());
+    let samples = x.len() / inputs;
+    let mut rng = Rng::seed(seed);
+    let labels = core_labels(targets);
+    let values: Vec<f64> = match targets {
+        Targets::Values(y) => y.to_f64(),
+        Targets::Labels(_) => Vec::new(),
+    };
+    let targets = match targets {
+        Targets::Values(_) => CoreTargets::Values(Mat::of(&values, outputs, samples)),
+        Targets::Labels(_) => CoreTargets::Labels(&labels),
+    };
+    let (loss, _) = core_loss(loss, dense::Reduction::Sum);
+    let count = count.max(1) as usize;
+    let mut draws = vec![0.0; count * samples * outputs];
+    for from in (0..samples).step_by(CHUNK) {
+        let n = CHUNK.min(samples - from);
+        let x = &x[from * inputs..(from + n) * inputs];
+        let f: Vec<f64> = x.chunks(inputs).flat_map(|x| net.reference.forward(&theta, x)).collect();
+        for draw in draws.chunks_mut(samples * outputs) {
+            let to = &mut draw[from * outputs..(from + n) * outputs];
+            let to = MatMut::of(to, outputs, n);
+            loss.draw(Mat::of(&f, outputs, n), targets.range(from, n), &mut rng, to)?;
+        }
     }
+    Ok(draws)
 }

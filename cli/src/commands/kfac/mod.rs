@@ -11,7 +11,7 @@ use crate::session::Session;
 
 mod block;
 mod diagonal;
-mod factors;
+pub(crate) mod factors;
 mod full;
 mod series;
 
