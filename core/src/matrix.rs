@@ -188,6 +188,13 @@ impl<'a, T: Real> Mat<'a, T> {
         self.stretches(0, col).map_while(move |c| c.get(..rows))
     }
 
+    /// The diagonal of a square matrix.
+    #[inline(always)]
+    pub fn diagonal(&self) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        // A stride of usize::MAX must not make it a step of 0, which panics.
+        self.data().iter().step_by(self.stride.saturating_add(1))
+    }
+
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
     #[inline]
     pub fn block(&self, row: usize, col: usize, rows: usize, cols: usize) -> Self {

@@ -25,6 +25,10 @@ pub struct Case {
     pub reduction: Reduction,
     /// The mini-batches.
     pub batches: Vec<Batch>,
+    /// The rows of the sub-matrix `hessian_sub`.
+    pub rows: Vec<usize>,
+    /// Its columns.
+    pub cols: Vec<usize>,
 }
 
 /// A mini-batch.
@@ -124,7 +128,12 @@ impl Case {
                 Batch { x, y, labels, samples }
             })
             .collect();
-        Self { folder, name: name.into(), layers, theta, loss, reduction, batches }
+        let indices = |key: &str| -> Vec<usize> {
+            let list = case[key].as_array().expect("index list");
+            list.iter().map(|v| v.as_u64().expect("index") as usize).collect()
+        };
+        let (rows, cols) = (indices("rows"), indices("cols"));
+        Self { folder, name: name.into(), layers, theta, loss, reduction, batches, rows, cols }
     }
 
     /// The number of samples in all batches.

@@ -27,6 +27,23 @@ fn line(task: &Task) -> String {
     line
 }
 
+/// The values of a line.
+fn values(line: &str) -> Vec<f32> {
+    let bits = line.rsplit('\t').next().unwrap().as_bytes();
+    bits.chunks(8)
+        .map(|word| u32::from_str_radix(std::str::from_utf8(word).unwrap(), 16).unwrap())
+        .map(f32::from_bits)
+        .collect()
+}
+
+fn assert_close(host: &[f32], golden: &[f32], error: f32, task: &str) {
+    assert_eq!(host.len(), golden.len(), "{task}");
+    let largest = golden.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    for (h, g) in host.iter().zip(golden) {
+        assert!((h - g).abs() <= error * largest, "{task}: {h} is not {g}");
+    }
+}
+
 fn check(family: &str, tasks: &[Task]) {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("firmware/golden")
@@ -38,8 +55,13 @@ fn check(family: &str, tasks: &[Task]) {
         std::fs::write(&file, &host).unwrap();
     }
     let golden = std::fs::read_to_string(&file).unwrap_or_default();
-    for (host, golden) in host.lines().zip(golden.lines()) {
-        assert_eq!(host, golden, "in {}", file.display());
+    for ((host, golden), task) in host.lines().zip(golden.lines()).zip(tasks) {
+        match task.agreement {
+            Agreement::Exact => assert_eq!(host, golden, "in {}", file.display()),
+            Agreement::Within(error) => {
+                assert_close(&values(host), &values(golden), error, task.name);
+            }
+        }
     }
     assert_eq!(host.lines().count(), golden.lines().count(), "tasks in {}", file.display());
 }

@@ -8,6 +8,7 @@ use crate::session::Session;
 
 pub mod completions;
 pub mod jacobian;
+pub mod kfac;
 pub mod kron;
 pub mod man;
 pub mod ntk;
@@ -22,6 +23,8 @@ pub enum Command {
     Ntk(ntk::Args),
     /// The Jacobian of the outputs with respect to the parameters, or its singular values
     Jacobian(jacobian::Args),
+    /// K-FAC: factors of a network, products and solves of one block
+    Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
     Kron(kron::Args),
     /// Print the completions for a shell
@@ -40,6 +43,7 @@ impl Command {
             Self::Validate(args) => args.run(session),
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
+            Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),

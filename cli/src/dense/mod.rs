@@ -7,6 +7,7 @@
 mod activation;
 mod curvature;
 mod jacobian;
+pub mod kfac;
 pub mod kron;
 mod loss;
 mod network;

@@ -176,12 +176,39 @@ impl Network {
             end = start;
         }
     }
+
+    /// `df/dz_l` of every layer, `O x outputs` row-major, by one backward pass an output.
+    pub(super) fn output_slopes(&self, theta: &[f64], trace: &Trace<f64>) -> Vec<Vec<f64>> {
+        let mut slopes = vec![Vec::new(); self.layers.len()];
+        for o in 0..self.outputs() {
+            let mut g = vec![0.0; self.outputs()];
+            g[o] = 1.0;
+            let mut end = theta.len();
+            for (index, layer) in self.layers.iter().enumerate().rev() {
+                slopes[index].extend_from_slice(&g);
+                let start = end - layer.parameters();
+                if let Some(before) = index.checked_sub(1).map(|k| &self.layers[k]) {
+                    let factor = before.output_scale * layer.weight_scale;
+                    g = (0..layer.inputs)
+                        .map(|i| {
+                            let sum: f64 = (0..layer.outputs)
+                                .map(|o| theta[start + o * layer.inputs + i] * g[o])
+                                .sum();
+                            factor * before.activation.derivative(trace.sums[index - 1][i]) * sum
+                        })
+                        .collect();
+                }
+                end = start;
+            }
+        }
+        slopes
+    }
 }
 
 /// One sample's forward pass.
 pub(super) struct Trace<N> {
     /// `x_{l-1}`, the input of every layer.
-    inputs: Vec<Vec<N>>,
+    pub inputs: Vec<Vec<N>>,
     /// `z_l`
     sums: Vec<Vec<N>>,
     /// `f`

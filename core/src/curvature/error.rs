@@ -4,6 +4,7 @@ use crate::error::{
     LinalgError, NetworkError, NonFiniteError, ScratchError, ShapeError, error_type,
     from_common_errors,
 };
+use crate::kfac::KfacError;
 use core::fmt;
 
 error_type! {
@@ -19,6 +20,8 @@ error_type! {
         Network(NetworkError),
         /// A small dense problem inside an estimator failed.
         Linalg(LinalgError),
+        /// A K-FAC operator cannot be applied.
+        Kfac(KfacError),
         /// There are no mini-batches.
         NoBatches,
         /// An index of a list is out of range.
@@ -77,6 +80,18 @@ impl From<NetworkError> for CurvatureError {
     }
 }
 
+impl From<KfacError> for CurvatureError {
+    fn from(error: KfacError) -> Self {
+        match error {
+            KfacError::Shape(e) => Self::Shape(e),
+            KfacError::Scratch(e) => Self::Scratch(e),
+            KfacError::NonFinite(e) => Self::NonFinite(e),
+            KfacError::Network(e) => Self::Network(e),
+            e => Self::Kfac(e),
+        }
+    }
+}
+
 impl From<LinalgError> for CurvatureError {
     fn from(error: LinalgError) -> Self {
         match error {
@@ -96,6 +111,7 @@ impl fmt::Display for CurvatureError {
             Self::NonFinite(e) => e.fmt(f),
             Self::Network(e) => e.fmt(f),
             Self::Linalg(e) => e.fmt(f),
+            Self::Kfac(e) => e.fmt(f),
             Self::NoBatches => write!(f, "there are no mini-batches"),
             Self::Index { list, position, index, size } => {
                 write!(f, "{list}: entry {position} is {index}, needed an index below {size}")

@@ -105,3 +105,50 @@ pub const fn hessian_scratch(layers: &[Layer], tile: usize) -> usize {
 pub const fn ggn_scratch(layers: &[Layer], tile: usize) -> usize {
     product_scratch(layers, tile, false)
 }
+
+/// A curvature that is chosen at run time.
+#[derive(Clone, Copy)]
+pub struct CurvatureOperator<'a, T> {
+    risk: Risk<'a, T>,
+    curvature: Curvature,
+}
+
+impl<'a, T: Real> CurvatureOperator<'a, T> {
+    /// The `curvature` of `risk`.
+    #[must_use]
+    pub const fn new(risk: Risk<'a, T>, curvature: Curvature) -> Self {
+        Self { risk, curvature }
+    }
+}
+
+impl<'a, T: Real> RiskCurvature<'a, T> for CurvatureOperator<'a, T> {
+    fn risk(&self) -> &Risk<'a, T> {
+        &self.risk
+    }
+    fn curvature(&self) -> Curvature {
+        self.curvature
+    }
+}
+
+impl<T: Real> LinearOperator<T> for CurvatureOperator<'_, T> {
+    fn rows(&self) -> usize {
+        self.risk.net().params()
+    }
+    fn cols(&self) -> usize {
+        self.risk.net().params()
+    }
+    fn scratch(&self) -> usize {
+        product_scratch(self.risk.net().layers(), self.risk.tile(), self.curvature.is_hessian())
+    }
+    fn apply(&self, v: &[T], out: &mut [T], scratch: &mut [T]) -> Result<(), CurvatureError> {
+        product(&self.risk, self.curvature, v, out, scratch)
+    }
+    fn apply_transpose(
+        &self,
+        u: &[T],
+        out: &mut [T],
+        scratch: &mut [T],
+    ) -> Result<(), CurvatureError> {
+        self.apply(u, out, scratch)
+    }
+}

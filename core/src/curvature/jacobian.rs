@@ -62,8 +62,8 @@ impl<'a, T: Real> Jacobian<'a, T> {
     fn tiles(&self) -> impl Iterator<Item = Mat<'a, T>> + use<'a, T> {
         let tile = self.tile.max(1);
         self.inputs.iter().flat_map(move |x| {
-            (0..x.cols().div_ceil(tile))
-                .map(move |t| x.columns_range(t * tile, tile.min(x.cols() - t * tile)))
+            super::risk::starts(x.cols(), tile)
+                .map(move |from| x.columns_range(from, tile.min(x.cols() - from)))
         })
     }
 }

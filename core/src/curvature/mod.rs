@@ -7,6 +7,7 @@
 //! | empirical Fisher | [`EmpiricalFisher`] | the same |
 //! | Monte-Carlo Fisher | [`MonteCarloFisher`] | the same |
 //! | gradient, Jacobian | [`Gradient`], [`Jacobian`] | [`gradient()`], [`to_dense`] |
+//! | K-FAC, EKFAC and their inverses | [`Factors`](crate::kfac::Factors), [`Ekfac`](crate::kfac::Ekfac), [`Preconditioner`](crate::kfac::Preconditioner), [`DampedInverse`] | [`to_dense`] |
 //! | made of others | [`Identity`], [`Diagonal`], [`Dense`], [`Transpose`], [`Damped`], [`ScaledSum`], [`Chain`], [`Submatrix`] | [`to_dense`] |
 //!
 //! | solvers | products | |
@@ -22,6 +23,8 @@
 //! | [`spectrum()`], [`spectral_density`] | probes x steps |
 //! | [`eigenpairs()`] | the basis, and about half of it for each restart |
 //!
+//! [`Problem`] is the typed front of a network named by `mlp!`.
+//!
 //! All of them act on vectors in PyTorch's parameter order, stream any number of mini-batches
 //! ([`Risk`]) and give an answer that does not depend on how the data is cut.
 
@@ -33,6 +36,7 @@ mod error;
 mod gradient;
 mod hessian;
 mod jacobian;
+mod kfac;
 mod lanczos;
 mod lsmr;
 mod neumann;
@@ -48,6 +52,7 @@ mod tangent;
 #[cfg(test)]
 mod tests;
 mod trace;
+mod typed;
 
 pub use basis::Probe;
 pub use cg::{cg, cg_scratch};
@@ -56,9 +61,11 @@ pub use eigenpairs::{Leading, eigenpairs, eigenpairs_scratch};
 pub use error::{CurvatureError, SolveInfo, Stop, Until};
 pub use gradient::{Gradient, gradient, gradient_scratch};
 pub use hessian::{
-    EmpiricalFisher, Ggn, Hessian, MonteCarloFisher, RiskCurvature, ggn_scratch, hessian_scratch,
+    CurvatureOperator, EmpiricalFisher, Ggn, Hessian, MonteCarloFisher, RiskCurvature, ggn_scratch,
+    hessian_scratch,
 };
 pub use jacobian::{Jacobian, jacobian_scratch};
+pub use kfac::DampedInverse;
 pub use lanczos::{spectral_density, spectrum, spectrum_scratch};
 pub use lsmr::{lsmr, lsmr_scratch};
 pub use neumann::{neumann, neumann_scratch};
@@ -71,3 +78,4 @@ pub use trace::{
     Estimate, diagonal_scratch, frobenius_squared, hutchinson_diagonal, hutchinson_scratch,
     hutchinson_trace, hutchpp_scratch, hutchpp_trace, xtrace, xtrace_scratch,
 };
+pub use typed::{Problem, solve_scratch, trace_scratch};

@@ -133,10 +133,8 @@ impl<'a, T: Real> Risk<'a, T> {
         self.batches.iter().flat_map(move |batch| {
             let (first, samples) = (before, batch.x.cols());
             before += samples;
-            (0..samples.div_ceil(tile)).map(move |t| {
-                let from = t * tile;
-                (first + from, batch.range(from, tile.min(samples - from)))
-            })
+            starts(samples, tile)
+                .map(move |from| (first + from, batch.range(from, tile.min(samples - from))))
         })
     }
 
@@ -149,4 +147,11 @@ impl<'a, T: Real> Risk<'a, T> {
     pub(crate) fn check_square(&self, out: Mat<'_, T>) -> Result<(), ShapeError> {
         out.check(("matrix rows", "matrix columns"), self.net.params(), self.net.params())
     }
+}
+
+/// Where the tiles of a batch start: `0, tile, 2 tile, ..`. Not `step_by`, which keeps its panic
+/// on a step of 0.
+pub(crate) fn starts(samples: usize, tile: usize) -> impl Iterator<Item = usize> {
+    core::iter::successors(Some(0_usize), move |from| from.checked_add(tile))
+        .take_while(move |from| *from < samples)
 }

@@ -283,13 +283,14 @@ impl<'p, T: Real> TilePoint<'p, T> {
             let (g, rx) = (g.col(n), rx.col(n));
             let rg = rg.get(first..first + count).unwrap_or(&[]);
             let g = g.get(first..first + count).unwrap_or(&[]);
+            let mut units = MatMut::of(t, width, count);
             if g.is_empty() {
-                for (t, rg) in t.chunks_mut(width).zip(rg) {
+                for (t, rg) in units.columns().zip(rg) {
                     let rg = s * *rg;
                     t.iter_mut().zip(x).for_each(|(t, x)| *t = rg * *x);
                 }
             } else {
-                for ((t, rg), g) in t.chunks_mut(width).zip(rg).zip(g) {
+                for ((t, rg), g) in units.columns().zip(rg).zip(g) {
                     let (rg, g) = (s * *rg, s * *g);
                     for ((t, x), rx) in t.iter_mut().zip(x).zip(rx) {
                         *t = rg * *x + g * *rx;

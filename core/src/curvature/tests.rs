@@ -391,3 +391,161 @@ fn single_precision_is_the_same_matrix() {
     let out: Vec<f64> = out.iter().map(|v| f64::from(*v)).collect();
     assert!(relative_difference(&out, &wide) < 1e-5);
 }
+
+crate::mlp! { Small: 3 => 4 tanh => 2 }
+
+#[test]
+fn the_typed_front_is_the_run_time_one() {
+    use crate::network::Network;
+    let theta: [f64; Small::PARAMS] = filled(Small::PARAMS, 1).try_into().unwrap();
+    let v: [f64; Small::PARAMS] = filled(Small::PARAMS, 2)[..Small::PARAMS].try_into().unwrap();
+    let x = crate::SMatrix::<f64, 3, 5>::from_iterator(filled(3, 5));
+    let y = crate::SMatrix::<f64, 2, 5>::from_iterator(filled(2, 5));
+    const P: usize = Small::PARAMS;
+    let problem = Problem::values(Small, &theta, &x, &y, Loss::Mse, Reduction::Mean);
+    let mut h = crate::SMatrix::<f64, P, P>::zeros();
+    let mut scratch = [0.0; dense_scratch(Small::LAYERS, 5, true)];
+    problem.matrix(Curvature::Hessian, &mut h, &mut scratch).unwrap();
+    let close = |a: &[f64], b: &[f64]| assert!(relative_difference(a, b) < 1e-12);
+    let expected = h * crate::SMatrix::<f64, P, 1>::from(v);
+    let mut out = [0.0; P];
+    let mut scratch = [0.0; hessian_scratch(Small::LAYERS, 5)];
+    problem.hessian_product(&v, &mut out, &mut scratch).unwrap();
+    close(&out, expected.as_slice());
+    problem.product(Curvature::Hessian, &v, &mut out, &mut scratch).unwrap();
+    close(&out, expected.as_slice());
+    let mut sub = crate::SMatrix::<f64, 2, 3>::zeros();
+    let mut scratch = [0.0; submatrix_scratch(Small::LAYERS, 5, true)];
+    problem
+        .submatrix(Curvature::Hessian, &[1, P - 1], &[0, 14, 20], &mut sub, &mut scratch)
+        .unwrap();
+    assert!((sub[(1, 2)] - h[(P - 1, 20)]).abs() < 1e-13);
+    let mut block = crate::SMatrix::<f64, 2, 12>::zeros();
+    let mut scratch = [0.0; dense_scratch(Small::LAYERS, 5, true)];
+    let (rows, cols) = (Tensor::Bias(1), Tensor::Weight(0));
+    problem.block(Curvature::Hessian, rows, cols, &mut block, &mut scratch).unwrap();
+    assert!((block - h.view((P - 2, 0), (2, 12))).amax() < 1e-13);
+    // J^T J scaled is the GGN of the mean of squares.
+    let (mut jv, mut jtjv, mut gv) = (crate::SMatrix::zeros(), [0.0; P], [0.0; P]);
+    let mut scratch = [0.0; jacobian_scratch(Small::LAYERS, 5)];
+    problem.jacobian_product(&v, &mut jv, &mut scratch).unwrap();
+    problem.jacobian_transpose_product(&jv, &mut jtjv, &mut scratch).unwrap();
+    let mut scratch = [0.0; ggn_scratch(Small::LAYERS, 5)];
+    problem.ggn_product(&v, &mut gv, &mut scratch).unwrap();
+    jtjv.iter_mut().for_each(|j| *j *= 2.0 / 10.0);
+    close(&gv, &jtjv);
+    // (G + damping) x = b
+    let until = Until { tolerance: 1e-12, iterations: 100 };
+    let (mut step, mut scratch) = ([0.0; P], [0.0; solve_scratch(Small::LAYERS, 5)]);
+    let info = problem.solve(Curvature::Ggn, 0.1, &v, &mut step, until, &mut scratch).unwrap();
+    assert_eq!(info.stop, Stop::Converged);
+    let mut scratch = [0.0; ggn_scratch(Small::LAYERS, 5)];
+    problem.ggn_product(&step, &mut gv, &mut scratch).unwrap();
+    gv.iter_mut().zip(step).for_each(|(g, s)| *g += 0.1 * s);
+    close(&gv, &v);
+    let mut scratch = [0.0; trace_scratch(Small::LAYERS, 5)];
+    let trace = problem.trace(Curvature::Hessian, 400, 1, &mut scratch).unwrap();
+    assert!((trace.value - h.trace()).abs() < 4.0 * trace.standard_error);
+    let (mut d, mut error) = ([0.0; P], [0.0; P]);
+    let mut scratch = [0.0; 2 * P + hessian_scratch(Small::LAYERS, 5)];
+    problem.diagonal(Curvature::Hessian, 400, 1, (&mut d, &mut error), &mut scratch).unwrap();
+    assert!((0..P).all(|i| (d[i] - h[(i, i)]).abs() <= 5.0 * error[i] + 1e-12));
+    // The leading eigenpair, and the same eigenvalue as the last node of a full Krylov space.
+    let (mut values, mut vectors) = ([0.0; 1], crate::SMatrix::<f64, P, 1>::zeros());
+    const EIGEN: usize = super::eigenpairs_scratch(P, 10, hessian_scratch(Small::LAYERS, 5));
+    problem
+        .eigenpairs::<P, 1, 10, EIGEN>(
+            Curvature::Hessian,
+            Leading::Largest,
+            1,
+            until,
+            &mut values,
+            &mut vectors,
+            &mut [0.0; EIGEN],
+        )
+        .unwrap();
+    assert!((h * vectors - vectors * values[0]).amax() < 1e-9);
+    let (mut nodes, mut weights) =
+        (crate::SMatrix::<f64, P, 1>::zeros(), crate::SMatrix::<f64, P, 1>::zeros());
+    const STEPS: usize = spectrum_scratch(P, P, hessian_scratch(Small::LAYERS, 5));
+    let mut scratch = [0.0; STEPS];
+    problem.spectrum(Curvature::Hessian, 1, &mut nodes, &mut weights, &mut scratch).unwrap();
+    assert!((nodes.max() - values[0]).abs() < 1e-9 && (weights.sum() - 1.0).abs() < 1e-12);
+    let mut g = [0.0; P];
+    let mut scratch = [0.0; gradient_scratch(Small::LAYERS, 5)];
+    let labels = Problem::labels(Small, &theta, &x, &[0, 1, 1, 0, 1], Reduction::Sum);
+    assert!(labels.gradient(&mut g, &mut scratch).unwrap() > 0.0);
+}
+
+/// The factors of a risk, type 2.
+fn factors(risk: &Risk<'_, f64>) -> Vec<f64> {
+    use crate::kfac::{Fisher, Weights, accumulate, accumulate_scratch, factors_len};
+    let net = risk.net();
+    let mut factors = vec![0.0; factors_len(net.layers())];
+    let mut scratch = vec![0.0; accumulate_scratch(net.layers(), 9)];
+    let weights = Weights::batch(risk.loss(), risk.reduction(), risk.samples(), net.outputs());
+    for b in risk.batches() {
+        let (x, targets, loss) = (b.x, b.targets, risk.loss());
+        let fisher = Fisher::TypeTwo;
+        accumulate(&net, x, targets, loss, fisher, weights, &mut factors, &mut scratch).unwrap();
+    }
+    factors
+}
+
+#[test]
+fn kfac_and_ekfac_are_operators_and_their_inverses_too() {
+    use crate::kfac::*;
+    each_risk(&[0, 4, 9], |risk| {
+        let layers = risk.net().layers();
+        let data = factors(&risk);
+        let k = Factors::new(layers, &data).unwrap();
+        adjoint_law("kfac", &k);
+        let mut storage = vec![0.0; preconditioner_len(layers)];
+        adjoint_law("inverse", &k.preconditioner(0.1, Damping::Pi, &mut storage).unwrap());
+        let mut state = vec![0.0; ekfac_len(layers, Bias::Joint)];
+        let mut scratch = vec![0.0; ekfac_bases_scratch(layers)];
+        ekfac_bases(&k, &mut state, &mut scratch).unwrap();
+        let e = Ekfac::new(layers, Bias::Joint, &state).unwrap();
+        adjoint_law("ekfac", &e);
+        // Before its correction EKFAC is K-FAC.
+        assert!(relative_difference(&columns(&e), &columns(&k)) < 1e-12);
+        let mut storage = vec![0.0; eigenfactors_len(layers, Bias::Joint)];
+        let mut scratch = vec![0.0; eigenfactors_scratch(layers)];
+        let eigen = k.eigen(&mut storage, &mut scratch).unwrap();
+        let identity = columns(&Identity { size: risk.net().params() });
+        for inverse in
+            [DampedInverse::kfac(eigen, 0.1).unwrap(), DampedInverse::ekfac(e, 0.1).unwrap()]
+        {
+            adjoint_law("exact inverse", &inverse);
+            let product = columns(&Chain::new(Damped::new(k, 0.1).unwrap(), inverse).unwrap());
+            assert!(relative_difference(&product, &identity) < 1e-10);
+        }
+    });
+}
+
+#[test]
+fn kfac_is_the_ggn_of_one_linear_layer_so_that_its_inverse_solves_in_one_step() {
+    use crate::kfac::{Bias, Factors, eigenfactors_len, eigenfactors_scratch};
+    let layers = [Layer::new(5, 3, Activation::Identity)];
+    let theta = filled(18, 1)[..18].to_vec();
+    let (x, y) = (filled(5, 30), filled(3, 30));
+    let batches = [Batch::values(Mat::of(&x[..45], 5, 9), Mat::of(&y[..27], 3, 9))];
+    let net = Mlp::new(&layers, &theta).unwrap();
+    let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches).unwrap();
+    let data = factors(&risk);
+    let k = Factors::new(&layers, &data).unwrap();
+    assert!(relative_difference(&columns(&k), &columns(&Ggn::new(risk))) < 1e-13);
+    let mut storage = vec![0.0; eigenfactors_len(&layers, Bias::Joint)];
+    let mut scratch = vec![0.0; eigenfactors_scratch(&layers)];
+    let inverse = DampedInverse::kfac(k.eigen(&mut storage, &mut scratch).unwrap(), 1e-3).unwrap();
+    let damped = Damped::new(Ggn::new(risk), 1e-3).unwrap();
+    let until = Until { tolerance: 1e-9, iterations: 50 };
+    let b = filled(18, 3)[..18].to_vec();
+    let run = |m: &dyn LinearOperator<f64>| {
+        let mut x = vec![0.0; 18];
+        let mut scratch = vec![0.0; cg_scratch(18, damped.scratch(), m.scratch())];
+        cg(&damped, &m, &b, &mut x, until, &mut scratch).unwrap()
+    };
+    assert_eq!(run(&inverse).iterations, 1);
+    assert!(run(&Identity { size: 18 }).iterations > 3);
+}

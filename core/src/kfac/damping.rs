@@ -93,7 +93,7 @@ pub(crate) fn pi<T: Real>(input: Mat<'_, T>, output: Mat<'_, T>) -> Result<T, Kf
 }
 
 fn mean_diagonal<T: Real>(m: Mat<'_, T>) -> T {
-    let trace = m.data().iter().step_by(m.stride() + 1).fold(T::ZERO, |sum, v| sum + *v);
+    let trace = m.diagonal().fold(T::ZERO, |sum, v| sum + *v);
     trace / T::from_usize(m.rows().max(1))
 }
 

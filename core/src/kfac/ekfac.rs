@@ -91,6 +91,21 @@ pub fn ekfac_correct<T: Real>(
     let mut scratch = Scratch::new(scratch, ekfac_correct_scratch(layers, x.cols()))?;
     let mut batch = Batch::record(net, x, &mut scratch)?;
     let rotated = scratch.rest();
+    correct(&mut batch, targets, loss, fisher, weights, bias, state, rotated)
+}
+
+/// The same after a forward pass. `rotated`: the widest input and output, times the samples.
+pub(crate) fn correct<T: Real>(
+    batch: &mut Batch<'_, T>,
+    targets: Targets<'_, T>,
+    loss: Loss,
+    fisher: Fisher<'_>,
+    weights: Weights<T>,
+    bias: Bias,
+    state: &mut [T],
+    rotated: &mut [T],
+) -> Result<(), KfacError> {
+    let (net, layers) = (batch.net, batch.net.layers());
     if matches!(fisher, Fisher::ForwardOnly) {
         // sum_v (Q_G^T v)_j^2 = 1 over any orthonormal v: Lambda_ij = mean (Q_A^T a)_i^2.
         let tape = batch.tape;
@@ -112,7 +127,7 @@ pub fn ekfac_correct<T: Real>(
         }
         return Ok(());
     }
-    for_each_vector(&mut batch, targets, loss, fisher, &mut |batch, pass, share| {
+    for_each_vector(batch, targets, loss, fisher, &mut |batch, pass, share| {
         let kept = if pass == 0 { weights.keep } else { T::ONE };
         let tape = batch.tape;
         let mut end = ekfac_len(layers, bias);
@@ -210,6 +225,11 @@ impl<'a, T: Real> Ekfac<'a, T> {
     pub fn new(layers: &'a [Layer], bias: Bias, state: &'a [T]) -> Result<Self, ShapeError> {
         ShapeError::check("EKFAC state", ekfac_len(layers, bias), state.len())?;
         Ok(Self { layers, bias, state })
+    }
+
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
     }
 
     /// `v := E v`. `scratch`: [`ekfac_scratch`].

@@ -272,24 +272,24 @@ impl<'a, T: Real> Kronecker<'a, T> {
         &self,
         split: Split<T>,
         storage: &'s mut [T],
-    ) -> Result<Factored<'s, T>, KfacError> {
+    ) -> Result<FactoredBlock<'s, T>, KfacError> {
         let (n, m) = (self.input.rows(), self.output.rows());
         let mut storage = Scratch::new(storage, factored_len(n, m))?;
         let input = factor(self.input, split.input, Side::Input, storage.take(n * n)?)?;
         let output = factor(self.output, split.output, Side::Output, storage.take(m * m)?)?;
-        Ok(Factored { input, output, renorm: self.renorm })
+        Ok(FactoredBlock { input, output, renorm: self.renorm })
     }
 }
 
 /// A damped block, its factors factored: [`Kronecker::factor`].
 #[derive(Clone, Copy, Debug)]
-pub struct Factored<'a, T> {
+pub struct FactoredBlock<'a, T> {
     pub(crate) input: Mat<'a, T>,
     pub(crate) output: Mat<'a, T>,
     pub(crate) renorm: T,
 }
 
-impl<T: Real> Factored<'_, T> {
+impl<T: Real> FactoredBlock<'_, T> {
     /// `V := 1/C (A + a I)^-1 V (G + g I)^-1`
     ///
     /// # Errors
@@ -357,20 +357,16 @@ fn cholesky<T: Real>(l: &mut MatMut<'_, T>) {
     }
 }
 
-fn diagonal<'a, T: Real>(l: Mat<'a, T>) -> impl Iterator<Item = &'a T> {
-    l.data().iter().step_by(l.stride() + 1)
-}
-
 /// `D^-1/2 V`
 fn unit_rows<T: Real>(l: Mat<'_, T>, v: &mut MatMut<'_, T>) {
     for column in v.columns() {
-        column.iter_mut().zip(diagonal(l)).for_each(|(v, d)| *v /= d.sqrt());
+        column.iter_mut().zip(l.diagonal()).for_each(|(v, d)| *v /= d.sqrt());
     }
 }
 
 /// `V D^-1/2`
 fn unit_columns<T: Real>(l: Mat<'_, T>, v: &mut MatMut<'_, T>) {
-    for (column, d) in v.columns().zip(diagonal(l)) {
+    for (column, d) in v.columns().zip(l.diagonal()) {
         let root = d.sqrt();
         column.iter_mut().for_each(|v| *v /= root);
     }

@@ -9,6 +9,7 @@
 //! query changes anything. Vectors are in parameter order (PyTorch's), blocks in the `in x out`
 //! orientation, whose columns one after the other are PyTorch's `out x in` rows, the bias last.
 
+mod adam;
 mod average;
 mod damping;
 mod diagonal;
@@ -18,12 +19,17 @@ mod error;
 mod factors;
 mod full;
 mod kronecker;
+mod optimizer;
 mod preconditioner;
+mod schedule;
 mod series;
+mod sgd;
 mod statistics;
+mod step;
 #[cfg(all(test, feature = "std"))]
 mod tests;
 
+pub use adam::{Adam, AdamProgress, adam_len};
 pub use average::{MovingAverage, Shares};
 pub use damping::{Damping, Split};
 pub use diagonal::{
@@ -44,14 +50,21 @@ pub use full::{
     full_solve_scratch, naive_full,
 };
 pub use kronecker::{
-    Factored, Kronecker, Root, apply_scratch, factored_len, root_scratch, solve_scratch,
+    FactoredBlock, Kronecker, Root, apply_scratch, factored_len, root_scratch, solve_scratch,
+};
+pub use optimizer::{
+    Corrected, Exact, Factored, Inverse, Optimizer, Progress, Report, Representation, Settings,
+    StepRule, optimizer_len, optimizer_scratch,
 };
 pub use preconditioner::{
     Eigenfactors, Preconditioner, eigenfactors_len, eigenfactors_scratch, precondition_scratch,
     preconditioner_len,
 };
+pub use schedule::Schedule;
 pub use series::{
     FactoredSeries, Series, SeriesOption, SeriesSide, series_covariances, series_factor_scratch,
     series_len, series_scratch, series_solve_scratch, sum_over_steps,
 };
+pub use sgd::Sgd;
 pub use statistics::{Fisher, Weights, accumulate, accumulate_scratch, gradient};
+pub use step::{natural_gradient, natural_gradient_scratch};

@@ -10,7 +10,7 @@ use super::damping::{Damping, Split, check};
 use super::eigen::{Eigen, Shift, eigen_len, eigen_scratch};
 use super::error::{KfacError, Side};
 use super::factors::{Bias, Factors, Part, Place, Places, check_vector, max_block};
-use super::kronecker::{Factored, factor};
+use super::kronecker::{FactoredBlock, factor};
 use crate::error::ShapeError;
 use crate::linalg::ldlt_solve_right;
 use crate::matrix::{Mat, MatMut};
@@ -121,6 +121,11 @@ impl<'a, T: Real> Preconditioner<'a, T> {
         }
     }
 
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
+    }
+
     /// `v := (K damped)^-1 v`. `scratch`: [`precondition_scratch`].
     ///
     /// # Errors
@@ -139,7 +144,7 @@ impl<'a, T: Real> Preconditioner<'a, T> {
                 if place.part == Part::Bias {
                     Ok(ldlt_solve_right(output, v)?)
                 } else {
-                    Ok(Factored { input, output, renorm: T::ONE }.solve(v)?)
+                    Ok(FactoredBlock { input, output, renorm: T::ONE }.solve(v)?)
                 }
             })?;
         }
@@ -200,7 +205,7 @@ impl<'a, T: Real> Factors<'a, T> {
     {
         Scratch::new(scratch, eigenfactors_scratch(self.layers))?;
         let len = eigenfactors_len(self.layers, self.bias);
-        let mut rest = Scratch::new(storage, len)?;
+        let mut rest = Scratch::new(&mut *storage, len)?;
         for (place, block) in self.blocks() {
             let storage = rest.take(eigen_len(place.rows(), place.cols()))?;
             block.eigen(storage, scratch).map_err(|e| e.in_layer(place.index))?;
@@ -209,7 +214,21 @@ impl<'a, T: Real> Factors<'a, T> {
     }
 }
 
-impl<T: Real> Eigenfactors<'_, T> {
+impl<'a, T: Real> Eigenfactors<'a, T> {
+    /// The operator whose blocks [`Factors::eigen`] left in `data`.
+    ///
+    /// # Errors
+    /// [`ShapeError`] if there are not [`eigenfactors_len`] values.
+    pub fn new(layers: &'a [Layer], bias: Bias, data: &'a [T]) -> Result<Self, ShapeError> {
+        ShapeError::check("eigenfactors", eigenfactors_len(layers, bias), data.len())?;
+        Ok(Self { layers, bias, data })
+    }
+
+    /// The layers.
+    pub const fn layers(&self) -> &'a [Layer] {
+        self.layers
+    }
+
     /// `v := (K + lambda I)^-1 v`, exactly. `scratch`: [`eigenfactors_scratch`].
     ///
     /// # Errors

@@ -15,7 +15,7 @@
 use super::error::KfacError;
 use super::factors::{factors_len, input_factor, output_factor};
 use crate::error::{NetworkError, ShapeError};
-use crate::linalg::{axpy, gemm_nt};
+use crate::linalg::{axpy, gemm_nt, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::network::layer::max_outputs;
 use crate::network::{DenseLayer, Layer, Loss, Mlp, Order, Reduction, Tape, Targets, tape_len};
@@ -39,6 +39,18 @@ pub enum Fisher<'r> {
     Empirical,
     /// None: G is the identity.
     ForwardOnly,
+}
+
+impl Fisher<'_> {
+    /// The same for a shorter time.
+    pub fn reborrow(&mut self) -> Fisher<'_> {
+        match self {
+            Self::TypeTwo => Fisher::TypeTwo,
+            Self::MonteCarlo { rng, draws } => Fisher::MonteCarlo { rng, draws: *draws },
+            Self::Empirical => Fisher::Empirical,
+            Self::ForwardOnly => Fisher::ForwardOnly,
+        }
+    }
 }
 
 /// How new statistics enter the factors.
@@ -133,6 +145,32 @@ impl<'t, T: Real> Batch<'t, T> {
         Ok(())
     }
 
+    /// `J v`, the derivatives of the outputs along v: outputs x samples.
+    pub(crate) fn tangent(&mut self, v: &[T], mut to: MatMut<'_, T>) -> Result<(), KfacError> {
+        let (net, samples) = (self.net, self.f.cols());
+        let along = net.at("direction", v)?;
+        for (dense, v) in net.dense().zip(along.dense()) {
+            let (n, m) = (dense.layer.inputs, dense.layer.outputs);
+            let last = dense.index + 1 == net.depth();
+            let mut z = if last {
+                to.reborrow()
+            } else {
+                MatMut::of(self.there.get_mut(..m * samples).unwrap_or(&mut []), m, samples)
+            };
+            v.forward(self.tape.input(dense.index), z.reborrow())?;
+            if dense.index > 0 {
+                let x = Mat::of(self.here.get(..n * samples).unwrap_or(&[]), n, samples);
+                gemm_tn(dense.scale.weight, dense.weights, x, T::ONE, z.reborrow())?;
+            }
+            if !last {
+                let slope = self.tape.slope(dense.index).data();
+                z.data().iter_mut().zip(slope).for_each(|(z, slope)| *z *= *slope);
+                core::mem::swap(&mut self.here, &mut self.there);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the weighted gradient, in parameter order, of what is seeded: `dW = c s g x^T`.
     pub(crate) fn add_gradient(&mut self, c: T, gradient: &mut [T]) -> Result<(), KfacError> {
         let tape = self.tape;
@@ -201,20 +239,30 @@ pub fn accumulate<T: Real>(
     let mut batch = Batch::record(net, x, &mut scratch)?;
     add_inputs(&batch, weights, factors)?;
     if matches!(fisher, Fisher::ForwardOnly) {
-        let mut rest = Scratch::new(factors, 0)?;
-        for layer in net.layers() {
-            let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
-            rest.take(n * n)?;
-            let mut g = rest.matrix(m, m)?;
-            keep(&mut g, weights.keep);
-            g.add_diagonal(weights.input * T::from_usize(x.cols()));
-        }
-        return Ok(());
+        return identity_outputs(net.layers(), weights, x.cols(), factors);
     }
     for_each_vector(&mut batch, targets, loss, fisher, &mut |batch, pass, share| {
         let keep = if pass == 0 { weights.keep } else { T::ONE };
         add_outputs(batch, keep, share * weights.output, factors)
     })
+}
+
+/// The identity as every output factor.
+pub(crate) fn identity_outputs<T: Real>(
+    layers: &[Layer],
+    weights: Weights<T>,
+    samples: usize,
+    factors: &mut [T],
+) -> Result<(), KfacError> {
+    let mut rest = Scratch::new(factors, 0)?;
+    for layer in layers {
+        let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
+        rest.take(n * n)?;
+        let mut g = rest.matrix(m, m)?;
+        keep(&mut g, weights.keep);
+        g.add_diagonal(weights.input * T::from_usize(samples));
+    }
+    Ok(())
 }
 
 /// `m := keep m`; with 0, whatever it holds.

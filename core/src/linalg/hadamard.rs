@@ -22,37 +22,62 @@ pub const fn hadamard_of_grams_scratch(n: usize, m: usize) -> usize {
     if n * m < TILED_BELOW { 0 } else { 2 * n * m }
 }
 
-/// `K += (S1^T S2) .* (scale X1^T X2 + shift)`. With `symmetric` only the lower triangle is
-/// wanted; entries above the diagonal may hold anything afterwards.
+/// The two Gram matrices.
+#[derive(Clone, Copy, Debug)]
+pub struct Grams<'a, T> {
+    /// S1, p x n, and S2, p x m.
+    pub s: (Mat<'a, T>, Mat<'a, T>),
+    /// X1, q x n, and X2, q x m.
+    pub x: (Mat<'a, T>, Mat<'a, T>),
+    /// On `X1^T X2`.
+    pub scale: T,
+    /// Added to it.
+    pub shift: T,
+    /// Whether only the lower triangle is wanted; entries above the diagonal may then hold
+    /// anything afterwards.
+    pub symmetric: bool,
+}
+
+/// `K += (S1^T S2) .* (scale X1^T X2 + shift)`. `scratch`: [`hadamard_of_grams_scratch`].
 ///
 /// # Errors
-/// [`ShapeError`] if the sizes do not fit together; [`ScratchError`] is turned into one by the
-/// caller's family.
+/// [`ShapeError`] if the sizes do not fit together, [`ScratchError`] if the scratch is too short,
+/// as the caller's family of errors.
 pub fn hadamard_of_grams<T: Real, E: From<ShapeError> + From<ScratchError>>(
-    (s1, s2): (Mat<'_, T>, Mat<'_, T>),
-    (x1, x2): (Mat<'_, T>, Mat<'_, T>),
-    scale: T,
-    shift: T,
-    symmetric: bool,
+    grams: &Grams<'_, T>,
+    k: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), E> {
+    let (n, m) = (k.rows(), k.cols());
+    for ((left, right), rows, cols) in
+        [(&grams.s, "S rows", "S columns"), (&grams.x, "X rows", "X columns")]
+    {
+        ShapeError::check(rows, left.rows(), right.rows())?;
+        ShapeError::check(cols, n, left.cols())?;
+        ShapeError::check(cols, m, right.cols())?;
+    }
+    if n * m < TILED_BELOW {
+        T::hadamard(grams, k);
+        return Ok(());
+    }
+    through_scratch(grams, k, scratch)
+}
+
+/// Both Grams formed, by the library where there is one.
+#[inline(never)]
+fn through_scratch<T: Real, E: From<ShapeError> + From<ScratchError>>(
+    grams: &Grams<'_, T>,
     mut k: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<(), E> {
     let (n, m) = (k.rows(), k.cols());
-    s1.check(("S1 rows", "S1 columns"), s2.rows(), n)?;
-    ShapeError::check("S2 columns", m, s2.cols())?;
-    x1.check(("X1 rows", "X1 columns"), x2.rows(), n)?;
-    ShapeError::check("X2 columns", m, x2.cols())?;
-    if n * m < TILED_BELOW {
-        T::hadamard((s1, s2), (x1, x2), scale, shift, symmetric, k);
-        return Ok(());
-    }
     let mut scratch = Scratch::new(scratch, hadamard_of_grams_scratch(n, m))?;
     let (mut s, mut x) = (scratch.matrix(n, m)?, scratch.matrix(n, m)?);
-    super::gemm_tn(T::ONE, s1, s2, T::ZERO, s.reborrow())?;
-    super::gemm_tn(scale, x1, x2, T::ZERO, x.reborrow())?;
+    super::gemm_tn(T::ONE, grams.s.0, grams.s.1, T::ZERO, s.reborrow())?;
+    super::gemm_tn(grams.scale, grams.x.0, grams.x.1, T::ZERO, x.reborrow())?;
     for ((k, s), x) in k.columns().zip(s.columns()).zip(x.columns()) {
         for ((k, s), x) in k.iter_mut().zip(s).zip(x) {
-            *k += *s * (*x + shift);
+            *k += *s * (*x + grams.shift);
         }
     }
     Ok(())
@@ -60,34 +85,25 @@ pub fn hadamard_of_grams<T: Real, E: From<ShapeError> + From<ScratchError>>(
 
 /// See [`super::gemm::nn`].
 #[inline(always)]
-pub(crate) fn tiled<T: Real>(
-    s: (Mat<'_, T>, Mat<'_, T>),
-    x: (Mat<'_, T>, Mat<'_, T>),
-    scale: T,
-    shift: T,
-    symmetric: bool,
-    k: MatMut<'_, T>,
-) {
-    let part = if symmetric { Part::Lower } else { Part::All };
+pub(crate) fn tiled<T: Real>(grams: &Grams<'_, T>, k: MatMut<'_, T>) {
+    let part = if grams.symmetric { Part::Lower } else { Part::All };
     let (n, m) = (k.rows(), k.cols());
-    each_tile(n, m, part, &mut Product { s, x, scale, shift, k });
+    each_tile(n, m, part, &mut Product { grams, k });
 }
 
-struct Product<'a, 'k, T> {
-    s: (Mat<'a, T>, Mat<'a, T>),
-    x: (Mat<'a, T>, Mat<'a, T>),
-    scale: T,
-    shift: T,
+struct Product<'a, 'g, 'k, T> {
+    grams: &'a Grams<'g, T>,
     k: MatMut<'k, T>,
 }
 
-impl<T: Real> Visit for Product<'_, '_, T> {
-    #[inline(always)]
+impl<T: Real> Visit for Product<'_, '_, '_, T> {
+    // A frame of its own for each size of tile: they do not add up.
+    #[inline(never)]
     fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
-        let Some(x) = gram::<T, M, N>(self.x, i, j) else { return };
-        let Some(s) = gram::<T, M, N>(self.s, i, j) else { return };
-        let (scale, shift) = (self.scale, self.shift);
-        let x = map::<T, M, N>(x, |x| scale * x + shift);
+        let Grams { s, x, scale, shift, .. } = self.grams;
+        let Some(x) = gram::<T, M, N>(x, i, j) else { return };
+        let Some(s) = gram::<T, M, N>(s, i, j) else { return };
+        let x = map::<T, M, N>(x, |x| *scale * x + *shift);
         let tile = N::zip(s, x, |s, x| M::zip(s, x, |s, x| s * x));
         update::<T, M, N>(&mut self.k, (i, j), tile, |k, t| k + t);
     }
@@ -96,11 +112,11 @@ impl<T: Real> Visit for Product<'_, '_, T> {
 /// A tile of `left^T right`.
 #[inline(always)]
 fn gram<T: Real, M: Lanes, N: Lanes>(
-    (left, right): (Mat<'_, T>, Mat<'_, T>),
+    (left, right): &(Mat<'_, T>, Mat<'_, T>),
     i: usize,
     j: usize,
 ) -> Option<Tile<T, M, N>> {
-    let (a, b) = (Columns::read::<T, M>(left, i)?, Columns::read::<T, N>(right, j)?);
+    let (a, b) = (Columns::read::<T, M>(*left, i)?, Columns::read::<T, N>(*right, j)?);
     Some(sum_of_outer_products::<T, M, N>(a, b))
 }
 
@@ -127,16 +143,15 @@ mod tests {
                 }
             }
             let mut scratch = vec![0.0; hadamard_of_grams_scratch(n, m)];
-            hadamard_of_grams::<_, LinalgError>(
-                (Mat::of(&s1, p, n), Mat::of(&s2, p, m)),
-                (Mat::of(&x1, q, n), Mat::of(&x2, q, m)),
-                0.7,
-                0.3,
-                false,
-                MatMut::of(&mut k, n, m),
-                &mut scratch,
-            )
-            .unwrap();
+            let grams = Grams {
+                s: (Mat::of(&s1, p, n), Mat::of(&s2, p, m)),
+                x: (Mat::of(&x1, q, n), Mat::of(&x2, q, m)),
+                scale: 0.7,
+                shift: 0.3,
+                symmetric: false,
+            };
+            hadamard_of_grams::<_, LinalgError>(&grams, MatMut::of(&mut k, n, m), &mut scratch)
+                .unwrap();
             assert!(relative_difference(&k, &expected) < 1e-13, "{n} x {m}");
         }
     }

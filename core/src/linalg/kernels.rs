@@ -4,6 +4,7 @@
 //! level. These methods are not generic once `T` is named, so a firmware can build `nanocurv` at
 //! `opt-level = 3` (the kernels) and the rest, the algorithms included, at `"s"`.
 
+use super::hadamard::Grams;
 use super::{gemm, hadamard, invert, ldlt, syrk, triangular};
 use crate::error::LinalgError;
 use crate::matrix::{Mat, MatMut};
@@ -20,7 +21,9 @@ macro_rules! kernels {
     };
     (@impl $t:ident $($name:ident ($($arg:ident: $arg_type:ty),*) $(-> $result:ty)? = $path:path;)*) => {
         impl Kernels for $t {
-            $(fn $name($($arg: $arg_type),*) $(-> $result)? {
+            // Never inlined: the caller's frame stays small, and so does the image.
+            $(#[inline(never)]
+            fn $name($($arg: $arg_type),*) $(-> $result)? {
                 $path($($arg),*)
             })*
         }
@@ -42,5 +45,5 @@ kernels! {
     solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
     solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
     invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;
-    hadamard(s: (Mat<'_, Self>, Mat<'_, Self>), x: (Mat<'_, Self>, Mat<'_, Self>), scale: Self, shift: Self, symmetric: bool, k: MatMut<'_, Self>) = hadamard::tiled;
+    hadamard(grams: &Grams<'_, Self>, k: MatMut<'_, Self>) = hadamard::tiled;
 }

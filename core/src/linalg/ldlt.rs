@@ -50,7 +50,7 @@ pub fn ldlt_solve<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<(), Sh
     if super::blocked::pays(l.rows(), b.cols()) {
         solve_lower(l, b.reborrow())?;
         for column in b.columns() {
-            column.iter_mut().zip(diagonal(l)).for_each(|(b, d)| *b /= *d);
+            column.iter_mut().zip(l.diagonal()).for_each(|(b, d)| *b /= *d);
         }
         return solve_lower_transpose(l, b);
     }
@@ -69,7 +69,7 @@ pub fn ldlt_solve_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<
     #[cfg(feature = "std")]
     if super::blocked::pays(l.rows(), b.rows()) {
         solve_lower_transpose_right(l, b.reborrow())?;
-        for (column, d) in b.columns().zip(diagonal(l)) {
+        for (column, d) in b.columns().zip(l.diagonal()) {
             let reciprocal = T::ONE / *d;
             column.iter_mut().for_each(|b| *b *= reciprocal);
         }
@@ -94,7 +94,7 @@ pub fn ldlt_inverse<T: Real>(mut a: MatMut<'_, T>, scratch: &mut [T]) -> Result<
     let n = a.rows();
     let d = Scratch::new(scratch, ldlt_inverse_scratch(n))?.take(n)?;
     ldlt(a.reborrow())?;
-    for (reciprocal, d) in d.iter_mut().zip(diagonal(a.as_ref())) {
+    for (reciprocal, d) in d.iter_mut().zip(a.as_ref().diagonal()) {
         *reciprocal = T::ONE / *d;
     }
     T::invert_lower(a.reborrow(), d);
@@ -104,13 +104,7 @@ pub fn ldlt_inverse<T: Real>(mut a: MatMut<'_, T>, scratch: &mut [T]) -> Result<
 
 /// `ln det A`, given the factors that [`ldlt`] left.
 pub fn ldlt_logdet<T: Real>(l: Mat<'_, T>) -> T {
-    diagonal(l).fold(T::ZERO, |sum, d| sum + d.ln())
-}
-
-/// The diagonal of a square matrix.
-#[inline(always)]
-pub(crate) fn diagonal<'a, T: Real>(a: Mat<'a, T>) -> impl Iterator<Item = &'a T> + use<'a, T> {
-    a.data().iter().step_by(a.stride().saturating_add(1))
+    l.diagonal().fold(T::ZERO, |sum, d| sum + d.ln())
 }
 
 /// See [`ldlt`].

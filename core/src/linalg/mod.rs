@@ -25,7 +25,7 @@ mod tridiagonal;
 
 pub use eigen::{EighInfo, JACOBI_LIMIT, check_symmetric, eigh, eigh_scratch, jacobi_eigh};
 pub use gemm::{gemm, gemm_hadamard, gemm_nt, gemm_tn};
-pub use hadamard::{hadamard_of_grams, hadamard_of_grams_scratch};
+pub use hadamard::{Grams, hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
     ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet, ldlt_solve, ldlt_solve_right,

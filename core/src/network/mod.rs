@@ -2,6 +2,7 @@
 //! `mlp!`, which names a network whose sizes the compiler checks.
 
 pub mod activation;
+mod architecture;
 pub mod layer;
 pub mod loss;
 pub mod mlp;
@@ -9,6 +10,7 @@ pub mod tape;
 mod typed;
 
 pub use activation::{Activation, Formula, Jet, evaluate, formula};
+pub use architecture::Architecture;
 pub use layer::Layer;
 pub use loss::{Loss, Reduction, Targets};
 pub use mlp::{Dense, DenseLayer, Mlp, Scale};

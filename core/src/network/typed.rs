@@ -1,6 +1,7 @@
 //! The typed front: a network whose sizes the compiler knows.
 
 use super::activation::{Activation, Jet};
+use super::architecture::Architecture;
 use super::layer::Layer;
 use super::mlp::Mlp;
 use crate::error::NetworkError;
@@ -61,6 +62,15 @@ pub trait Network: Copy {
     #[inline]
     fn at<T: Real>(self, theta: &Self::Theta<T>) -> Result<Mlp<'_, T>, NetworkError> {
         Mlp::with_evaluate(Self::LAYERS, theta.as_ref(), Self::evaluate)
+    }
+
+    /// The network without parameters, for training.
+    ///
+    /// # Errors
+    /// None for a network that `mlp!` named.
+    #[inline]
+    fn architecture<T: Real>(self) -> Result<Architecture<'static, T>, NetworkError> {
+        Architecture::with_evaluate(Self::LAYERS, Self::evaluate)
     }
 }
 

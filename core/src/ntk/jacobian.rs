@@ -32,8 +32,7 @@ pub fn jacobian<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
     j.as_ref().check(("J rows", "J columns"), net.params(), x.cols() * net.outputs())?;
-    let net_here = *net;
-    let tape = Tape::record(&net_here, Directions::Each, x, scratch)?;
+    let tape = Tape::record(net, Directions::Each, x, scratch)?;
     let outputs = net.outputs().max(1);
     for (c, column) in j.columns().enumerate() {
         gradient(net, &tape, c / outputs, c % outputs, column);

@@ -53,11 +53,11 @@ pub fn kernel<T: Real>(
     k: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
-    let (net, batch) = (*net, x.cols());
+    let batch = x.cols();
     let mut carve = Scratch::new(scratch, self::scratch(net.layers(), batch))?;
     let storage = carve.take(tape_len(net.layers(), Directions::Each, batch))?;
-    let tape = Tape::record(&net, Directions::Each, x, storage)?;
-    square_tile(&net, &tape, Component::Total, k, carve.rest())
+    let tape = Tape::record(net, Directions::Each, x, storage)?;
+    square_tile(net, &tape, Component::Total, k, carve.rest())
 }
 
 /// Scratch of [`kernel_between`].
@@ -76,10 +76,9 @@ pub fn kernel_between<T: Real>(
     k: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
-    let net = *net;
     let (layers, each) = (net.layers(), Directions::Each);
     let mut carve = Scratch::new(scratch, between_scratch(layers, x1.cols(), x2.cols()))?;
-    let rows = Tape::record(&net, each, x1, carve.take(tape_len(layers, each, x1.cols()))?)?;
-    let cols = Tape::record(&net, each, x2, carve.take(tape_len(layers, each, x2.cols()))?)?;
-    tile(&net, (&rows, &cols), Pairing::Trace, Component::Total, k, carve.rest())
+    let rows = Tape::record(net, each, x1, carve.take(tape_len(layers, each, x1.cols()))?)?;
+    let cols = Tape::record(net, each, x2, carve.take(tape_len(layers, each, x2.cols()))?)?;
+    tile(net, (&rows, &cols), Pairing::Trace, Component::Total, k, carve.rest())
 }

@@ -62,6 +62,7 @@ impl<'t, T: Real> Tape<'t, T> {
     /// # Errors
     /// [`NetworkError`] if the batch does not fit the network, is empty or not finite, an output
     /// is out of range, or the storage is too short.
+    #[inline(never)]
     pub fn record(
         net: &Mlp<'t, T>,
         directions: Directions,
@@ -96,7 +97,7 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// `X_{l-1}`, the input of layer `l` counted from 0.
-    #[inline]
+    #[inline(never)]
     pub fn input(&self, l: usize) -> Mat<'t, T> {
         if l == 0 {
             return self.x;
@@ -106,7 +107,7 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// `S_l` behind hidden layer `l` counted from 0, all directions: (R d_l) x N.
-    #[inline]
+    #[inline(never)]
     pub fn signals(&self, l: usize) -> Mat<'t, T> {
         let (start, width, batch) = self.place(l);
         let rows = width * self.directions.count(self.layers);
@@ -115,7 +116,7 @@ impl<'t, T: Real> Tape<'t, T> {
     }
 
     /// `S_l^{(r)}`, one direction: d_l x N.
-    #[inline]
+    #[inline(never)]
     pub fn signal(&self, l: usize, r: usize) -> Mat<'t, T> {
         let width = self.layers.get(l).map_or(0, |layer| layer.outputs);
         self.signals(l).block(r * width, 0, width, self.batch())
@@ -131,6 +132,7 @@ impl<'t, T: Real> Tape<'t, T> {
 }
 
 /// `X_l`, and `D_l` where every direction of `S_l` will stand.
+#[inline(never)]
 fn forward<T: Real>(
     net: &Mlp<'_, T>,
     directions: Directions,
@@ -164,6 +166,7 @@ fn forward<T: Real>(
 }
 
 /// `S_l`, from the last hidden layer to the first.
+#[inline(never)]
 fn backward<T: Real>(
     net: &Mlp<'_, T>,
     directions: Directions,

@@ -8,7 +8,7 @@
 
 use super::tape::Tape;
 use crate::error::{NetworkError, size};
-use crate::linalg::{gemm_tn, hadamard_of_grams, hadamard_of_grams_scratch, syrk_tn};
+use crate::linalg::{Grams, gemm_tn, hadamard_of_grams, hadamard_of_grams_scratch, syrk_tn};
 use crate::matrix::MatMut;
 use crate::network::Mlp;
 use crate::scalar::Real;
@@ -72,6 +72,8 @@ pub fn square_tile<T: Real>(
     Ok(())
 }
 
+// Not inlined, like the passes of the tape: their frames do not add up.
+#[inline(never)]
 fn add_layers<T: Real>(
     net: &Mlp<'_, T>,
     (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
@@ -83,7 +85,6 @@ fn add_layers<T: Real>(
 ) -> Result<(), NetworkError> {
     k.as_ref().check(("kernel rows", "kernel columns"), rows.batch(), cols.batch())?;
     check_directions(net, (rows, cols), pairing)?;
-    let last = net.depth() - 1;
     for dense in net.dense().rev() {
         let l = dense.index;
         let s2 = dense.scale.weight.squared();
@@ -94,22 +95,11 @@ fn add_layers<T: Real>(
             Component::Bias(of) if of == l => (T::ZERO, t2),
             _ => (T::ZERO, T::ZERO),
         };
-        let x = (rows.input(l), cols.input(l));
-        if l == last {
-            // S_L is the directions themselves, the same for every sample.
+        if l + 1 == net.depth() {
             let inner = directions_inner::<T>(rows, net.outputs(), pairing);
-            k.fill(inner * t2);
-            if symmetric {
-                syrk_tn(inner * s2, x.0, T::ONE, k.reborrow())?;
-            } else {
-                gemm_tn(inner * s2, x.0, x.1, T::ONE, k.reborrow())?;
-            }
+            last_layer((rows, cols), l, (inner * s2, inner * t2), symmetric, k.reborrow())?;
         } else if s2 != T::ZERO || t2 != T::ZERO {
-            let s = match pairing {
-                Pairing::Trace => (rows.signals(l), cols.signals(l)),
-                Pairing::Pair(r, q) => (rows.signal(l, r), cols.signal(l, q)),
-            };
-            hadamard_of_grams::<T, NetworkError>(s, x, s2, t2, symmetric, k.reborrow(), scratch)?;
+            hidden_layer((rows, cols), l, pairing, (s2, t2), symmetric, k.reborrow(), scratch)?;
         }
     }
     Ok(())
@@ -131,6 +121,47 @@ fn check_directions<T: Real>(
         }
         _ => Ok(()),
     }
+}
+
+/// `K = s^2 X^T X' + t^2`: S_L is the directions themselves, the same for every sample.
+#[inline(never)]
+fn last_layer<T: Real>(
+    (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
+    l: usize,
+    (s2, t2): (T, T),
+    symmetric: bool,
+    mut k: MatMut<'_, T>,
+) -> Result<(), NetworkError> {
+    k.fill(t2);
+    if symmetric {
+        Ok(syrk_tn(s2, rows.input(l), T::ONE, k)?)
+    } else {
+        Ok(gemm_tn(s2, rows.input(l), cols.input(l), T::ONE, k)?)
+    }
+}
+
+/// `K += (S^T S') .* (s^2 X^T X' + t^2)`
+#[inline(never)]
+fn hidden_layer<T: Real>(
+    (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
+    l: usize,
+    pairing: Pairing,
+    (scale, shift): (T, T),
+    symmetric: bool,
+    k: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), NetworkError> {
+    let grams = Grams {
+        s: match pairing {
+            Pairing::Trace => (rows.signals(l), cols.signals(l)),
+            Pairing::Pair(r, q) => (rows.signal(l, r), cols.signal(l, q)),
+        },
+        x: (rows.input(l), cols.input(l)),
+        scale,
+        shift,
+        symmetric,
+    };
+    hadamard_of_grams(&grams, k, scratch)
 }
 
 /// `sum v_r^T v_q` over the pairing.

@@ -13,6 +13,7 @@ use crate::report::{Format, Report};
 use crate::session::Session;
 
 pub mod cases;
+mod kfac;
 mod kron;
 mod ntk;
 mod references;
@@ -46,7 +47,10 @@ impl fmt::Debug for Check {
 
 /// The checks of all topics.
 fn all() -> Vec<Check> {
-    [references::checks(), ntk::checks(), kron::checks()].into_iter().flatten().collect()
+    [references::checks(), ntk::checks(), kfac::checks(), kron::checks()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The arguments.

@@ -1,10 +1,12 @@
 //! Learning dynamics.
 
-use nanocurv::Real;
 use nanocurv::dynamics::{
     Rates, ensemble::*, field::*, flow::*, modes::*, optimum::*, reduction::*, risk::*,
     spectrum::*, teacher::*, train::*,
 };
+use nanocurv::{Real, mlp};
+
+mlp! { TwoLayers: 3 => 5 => 1, no bias }
 
 pub fn functions<T: Real>() {
     keep!(
@@ -14,6 +16,7 @@ pub fn functions<T: Real>() {
         Ensemble::<T>::risk,
         Ensemble::<T>::frozen,
         Ensemble::<T>::limit,
+        risk_typed::<T, 5>,
         Ensemble::<T>::best_stop,
         Plane::fixed,
         Plane::arrow::<T>,
@@ -105,6 +108,8 @@ pub fn functions<T: Real>() {
         normal_start::<T>,
         rank_one_start::<T>,
         train_two_layer::<T, 3, 7, 5>,
+        is_two_layer_linear,
+        train_network::<T, TwoLayers, 7>,
     );
 }
 

@@ -65,6 +65,7 @@ fn matrices<T: Real>() {
         Mat::<T>::columns,
         Mat::<T>::columns_from,
         Mat::<T>::block,
+        Mat::<T>::diagonal,
         Mat::<T>::columns_range,
         Mat::<T>::check,
     );
@@ -100,6 +101,7 @@ fn matrices<T: Real>() {
         Scratch::<T>::rest,
         ShapeError::check,
         NonFiniteError::check::<T>,
+        NonFiniteError::check_matrix::<T>,
     );
 }
 

@@ -1,8 +1,8 @@
 //! Networks and losses.
 
 use nanocurv::network::{
-    Activation, Dense, DenseLayer, Layer, Loss, Mlp, Network, Scale, Tape, Targets, chain,
-    evaluate, forward, forward_scratch, layer, tape_len,
+    Activation, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape, Targets, chain,
+    evaluate, formula, forward, forward_scratch, layer, tape_len,
 };
 use nanocurv::{Real, mlp};
 
@@ -13,6 +13,7 @@ pub fn functions<T: Real>() {
         Activation::name,
         Activation::from_name,
         evaluate::<T>,
+        Jet::<T>::fill::<formula::gelu>,
         Net::evaluate::<T>,
         Net::at::<T>,
         chain::<3>,

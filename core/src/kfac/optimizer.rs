@@ -1,0 +1,517 @@
+//! K-FAC training, for batches and for streams (batches of one).
+//!
+//! ```text
+//! g = dL/dtheta, factors := moving average of the batch's,  Delta = K_damped^-1 g
+//! fixed       u = -rate s Delta + mu d0,  s = min(1, sqrt(limit / (rate^2 Delta.g))) if Delta.g > 0
+//! quadratic   D = [Delta, d0], M = D^T (F + lambda I) D, b = D^T g,  w = -M^-1 b,  u = D w
+//! theta := theta + u,  d0 := u;  every few steps lambda follows the reduction ratio
+//! ```
+//! d0 is the update before. F is the batch's GGN itself, never its approximation, through the
+//! outputs' derivatives along the directions: `d^T F d' = c sum_n (J_n d)^T H_n (J_n d')`.
+//! Martens & Grosse (2015), sections 6 and 7.
+//!
+//! The state is two plain things that the caller owns: one slice ([`optimizer_len`] values) and
+//! [`Progress`]. Saved and given back, training goes on bit for bit.
+
+use super::average::MovingAverage;
+use super::damping::{Damping, check};
+use super::ekfac::{Ekfac, correct, ekfac_bases, ekfac_bases_scratch, ekfac_len, ekfac_scratch};
+use super::error::KfacError;
+use super::factors::{Bias, Factors, factors_len};
+use super::preconditioner::{
+    Eigenfactors, Preconditioner, eigenfactors_len, eigenfactors_scratch, precondition_scratch,
+    preconditioner_len,
+};
+use super::schedule::{Schedule, reduction_ratio};
+use super::statistics::{
+    Batch, Fisher, Weights, add_inputs, add_outputs, batch_scratch, for_each_vector,
+    identity_outputs,
+};
+use crate::error::{NonFiniteError, ShapeError};
+use crate::linalg::dot;
+use crate::matrix::{Mat, MatMut};
+use crate::network::layer::{self, max_homogeneous_inputs, max_outputs};
+use crate::network::{Architecture, Layer, Loss, Reduction, Targets, forward};
+use crate::scalar::Real;
+use crate::scratch::Scratch;
+use core::marker::PhantomData;
+
+/// How the damped inverse is represented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inverse {
+    /// Damped factors as L D L^T: the fastest.
+    Factored,
+    /// The factors' eigenbases, damped exactly.
+    Exact,
+    /// EKFAC.
+    Corrected,
+}
+
+/// A representation named by a type, so that a firmware links no other.
+pub trait Representation {
+    /// Which.
+    const INVERSE: Inverse;
+}
+
+macro_rules! representation {
+    ($($(#[$doc:meta])* $name:ident)*) => {
+        $($(#[$doc])*
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
+        impl Representation for $name {
+            const INVERSE: Inverse = Inverse::$name;
+        })*
+    };
+}
+representation! {
+    /// [`Inverse::Factored`]
+    Factored
+    /// [`Inverse::Exact`]
+    Exact
+    /// [`Inverse::Corrected`]
+    Corrected
+}
+
+/// How long a step is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum StepRule<T> {
+    /// `-rate Delta + momentum d0`.
+    Fixed {
+        /// The learning rate.
+        rate: T,
+        /// mu
+        momentum: T,
+        /// The largest `rate^2 Delta.g`, the squared length of the step in the Fisher's norm.
+        limit: Option<T>,
+    },
+    /// The minimum of the quadratic model, along Delta alone or with the update before.
+    Quadratic {
+        /// Whether the update before is a second direction.
+        momentum: bool,
+    },
+}
+
+/// What is chosen once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings<T> {
+    /// The loss.
+    pub loss: Loss,
+    /// Its reduction over a batch.
+    pub reduction: Reduction,
+    /// How lambda is split; for [`Factored`].
+    pub damping: Damping,
+    /// The decay of the factors' moving average; 0 uses each batch's own.
+    pub decay: T,
+    /// The steps from one refresh of the inverse to the next, at least 1.
+    pub refresh: u32,
+    /// The rule of the step's length.
+    pub step: StepRule<T>,
+    /// How lambda follows the reduction ratio, if it does.
+    pub schedule: Option<Schedule<T>>,
+}
+
+impl<T: Real> Settings<T> {
+    /// pi damping, decay 0.95, a refresh each step, the quadratic model's step with momentum, the
+    /// paper's schedule.
+    pub fn standard(loss: Loss) -> Self {
+        Self {
+            loss,
+            reduction: Reduction::Mean,
+            damping: Damping::Pi,
+            decay: T::of(0.95),
+            refresh: 1,
+            step: StepRule::Quadratic { momentum: true },
+            schedule: Some(Schedule::standard()),
+        }
+    }
+}
+
+/// What of the state is no array.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress<T> {
+    /// lambda.
+    pub damping: T,
+    /// The weight of the factors' average.
+    pub average: MovingAverage<T>,
+    /// The steps made.
+    pub steps: u32,
+}
+
+impl<T: Real> Progress<T> {
+    /// Before the first step.
+    pub const fn start(damping: T, decay: T) -> Self {
+        Self { damping, average: MovingAverage::new(decay), steps: 0 }
+    }
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Report<T> {
+    /// The batch's loss before the step.
+    pub loss: T,
+    /// The change of the loss that the quadratic model, without damping, predicts; NaN where it
+    /// was not asked.
+    pub predicted: T,
+    /// The reduction ratio; NaN where it was not measured.
+    pub ratio: T,
+    /// The coefficients of Delta and of the update before.
+    pub coefficients: (T, T),
+    /// lambda for the next step.
+    pub damping: T,
+    /// Whether the parameters moved. They do not where the loss would not be finite.
+    pub moved: bool,
+}
+
+/// The number of values of an optimiser's state.
+pub const fn optimizer_len(layers: &[Layer], inverse: Inverse) -> usize {
+    factors_len(layers) + inverse_len(layers, inverse) + layer::params(layers)
+}
+
+const fn inverse_len(layers: &[Layer], inverse: Inverse) -> usize {
+    match inverse {
+        Inverse::Factored => preconditioner_len(layers),
+        Inverse::Exact => eigenfactors_len(layers, Bias::Joint),
+        Inverse::Corrected => ekfac_len(layers, Bias::Joint),
+    }
+}
+
+/// Scratch of [`Optimizer::step`].
+pub const fn optimizer_scratch(layers: &[Layer], inverse: Inverse, batch: usize) -> usize {
+    let work = match inverse {
+        Inverse::Factored => precondition_scratch(layers),
+        Inverse::Exact => eigenfactors_scratch(layers),
+        Inverse::Corrected => {
+            let correct = (max_homogeneous_inputs(layers) + max_outputs(layers)) * batch;
+            max(max(ekfac_bases_scratch(layers), ekfac_scratch(layers)), correct)
+        }
+    };
+    // The outputs' derivatives along two directions, and H times one.
+    let tangents = 3 * layer::outputs(layers) * batch;
+    batch_scratch(layers, batch) + 2 * layer::params(layers) + max(work, tangents)
+}
+
+const fn max(a: usize, b: usize) -> usize {
+    if a > b { a } else { b }
+}
+
+/// K-FAC's optimiser over a caller's slice.
+///
+/// ```
+/// use nanocurv::kfac::{Factored, Fisher, Inverse, Optimizer, Progress, Settings};
+/// use nanocurv::kfac::{optimizer_len, optimizer_scratch};
+/// use nanocurv::network::{Loss, Network, Targets};
+/// use nanocurv::{Mat, mlp};
+///
+/// mlp! { Curve: 1 => 4 tanh => 1 }
+/// let mut theta = [0.3, -0.2, 0.5, 0.1, 0.0, 0.1, -0.1, 0.2, 0.4, -0.3, 0.2, 0.1, 0.0_f64];
+/// let x = [-1.0, -0.5, 0.0, 0.5, 1.0];
+/// let y = x.map(|x: f64| x * x);
+/// let (x, y) = (Mat::new("x", &x, 1, 5)?, Mat::new("y", &y, 1, 5)?);
+///
+/// let settings = Settings::standard(Loss::Mse);
+/// let mut state = [0.0; optimizer_len(Curve::LAYERS, Inverse::Factored)];
+/// let mut scratch = [0.0; optimizer_scratch(Curve::LAYERS, Inverse::Factored, 5)];
+/// let progress = Progress::start(1.0, settings.decay);
+/// let net = Curve.architecture()?;
+/// let mut optimizer = Optimizer::<_, Factored>::new(net.layers(), settings, progress, &mut state)?;
+/// let mut losses = [0.0; 30];
+/// for loss in &mut losses {
+///     let targets = Targets::Values(y);
+///     *loss = optimizer.step(&net, &mut theta, x, targets, Fisher::TypeTwo, &mut scratch)?.loss;
+/// }
+/// assert!(losses[29] < 0.05 * losses[0]);
+/// # Ok::<(), nanocurv::kfac::KfacError>(())
+/// ```
+#[derive(Debug)]
+pub struct Optimizer<'a, T, R> {
+    /// What was chosen.
+    pub settings: Settings<T>,
+    /// lambda, the average's weight and the count of steps.
+    pub progress: Progress<T>,
+    factors: &'a mut [T],
+    inverse: &'a mut [T],
+    /// d0
+    update: &'a mut [T],
+    representation: PhantomData<R>,
+}
+
+impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
+    /// Starts, or goes on: with zeros in `state` and [`Progress::start`], or with both as a run
+    /// before left them. `state`: exactly [`optimizer_len`] values.
+    ///
+    /// # Errors
+    /// [`KfacError::Shape`] if the state has another length, [`KfacError::Damping`].
+    pub fn new(
+        layers: &[Layer],
+        settings: Settings<T>,
+        progress: Progress<T>,
+        state: &'a mut [T],
+    ) -> Result<Self, KfacError> {
+        check(progress.damping)?;
+        ShapeError::check("state", optimizer_len(layers, R::INVERSE), state.len())?;
+        let mut rest = Scratch::new(state, 0)?;
+        let factors = rest.take(factors_len(layers))?;
+        let inverse = rest.take(inverse_len(layers, R::INVERSE))?;
+        let update = rest.take(layer::params(layers))?;
+        let representation = PhantomData;
+        Ok(Self { settings, progress, factors, inverse, update, representation })
+    }
+
+    /// The averaged factors.
+    ///
+    /// # Errors
+    /// [`KfacError::BeforeFirstUpdate`].
+    pub fn factors<'s>(&'s self, layers: &'s [Layer]) -> Result<Factors<'s, T>, KfacError> {
+        self.progress.average.check()?;
+        Ok(Factors::new(layers, self.factors)?)
+    }
+
+    /// The last update, d0.
+    pub const fn update(&self) -> &[T] {
+        self.update
+    }
+
+    /// One step on a batch: `theta := theta + update`. `scratch`: [`optimizer_scratch`].
+    ///
+    /// # Errors
+    /// [`KfacError`] if network, data or scratch do not fit together, a damped factor is not
+    /// positive definite, or the update is not finite; theta is not changed then.
+    pub fn step(
+        &mut self,
+        net: &Architecture<'_, T>,
+        theta: &mut [T],
+        x: Mat<'_, T>,
+        targets: Targets<'_, T>,
+        fisher: Fisher<'_>,
+        scratch: &mut [T],
+    ) -> Result<Report<T>, KfacError> {
+        let (layers, samples, params) = (net.layers(), x.cols(), layer::params(net.layers()));
+        let Settings { loss, reduction, .. } = self.settings;
+        loss.check(targets, layer::outputs(layers), samples)?;
+        ShapeError::check("update", params, self.update.len())?;
+        let mut scratch = Scratch::new(scratch, optimizer_scratch(layers, R::INVERSE, samples))?;
+        let pass = scratch.take(batch_scratch(layers, samples))?;
+        let (gradient, delta) = (scratch.take(params)?, scratch.take(params)?);
+        let work = scratch.rest();
+        let c: T = loss.scale(reduction, samples, layer::outputs(layers));
+
+        let mut report = {
+            let here = net.at(&*theta)?;
+            let mut batch = Batch::record(&here, x, &mut Scratch::new(&mut *pass, 0)?)?;
+            let before = c * loss.value(batch.f, targets)?;
+            loss.gradient(batch.f, targets, batch.seed())?;
+            gradient.fill(T::ZERO);
+            batch.add_gradient(c, gradient)?;
+            self.learn(&mut batch, targets, fisher, work)?;
+            delta.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = *g);
+            self.precondition(layers, delta, work)?;
+            self.advance(&mut batch, targets, c, before, gradient, delta, work)?
+        };
+        if let Err(error) = NonFiniteError::check("update", self.update) {
+            self.update.fill(T::ZERO);
+            return Err(error.into());
+        }
+
+        self.progress.steps = self.progress.steps.wrapping_add(1);
+        let trial = delta;
+        for ((trial, theta), u) in trial.iter_mut().zip(&*theta).zip(&*self.update) {
+            *trial = *theta + *u;
+        }
+        if let Some(schedule) = self.settings.schedule
+            && schedule.due(self.progress.steps)
+        {
+            let after = net.at(&*trial).map_err(KfacError::from).and_then(|there| {
+                let mut rest = Scratch::new(&mut *pass, 0)?;
+                let mut f = rest.matrix(there.outputs(), samples)?;
+                forward(&there, x, f.reborrow(), rest.rest())?;
+                Ok(c * loss.value(f.as_ref(), targets)?)
+            });
+            // Parameters beyond the range of numbers are a failed step, not a failed call.
+            let after = after.unwrap_or(T::NAN);
+            report.ratio = reduction_ratio(report.loss, after, report.predicted);
+            self.progress.damping = schedule.adapt(self.progress.damping, report.ratio);
+            report.moved = after.is_finite();
+        }
+        report.damping = self.progress.damping;
+        if report.moved {
+            theta.iter_mut().zip(&*trial).for_each(|(theta, trial)| *theta = *trial);
+        } else {
+            self.update.fill(T::ZERO);
+        }
+        Ok(report)
+    }
+
+    /// Mixes the batch's statistics into the factors and refreshes the inverse when due.
+    fn learn(
+        &mut self,
+        batch: &mut Batch<'_, T>,
+        targets: Targets<'_, T>,
+        mut fisher: Fisher<'_>,
+        work: &mut [T],
+    ) -> Result<(), KfacError> {
+        let Settings { loss, reduction, .. } = self.settings;
+        let (samples, layers) = (batch.f.cols(), batch.net.layers());
+        self.progress.average.decay = self.settings.decay;
+        let shares = self.progress.average.update();
+        let weights = Weights::batch(loss, reduction, samples, batch.f.rows()).averaged(shares);
+        add_inputs(batch, weights, self.factors)?;
+        let factors = &mut *self.factors;
+        if matches!(fisher, Fisher::ForwardOnly) {
+            identity_outputs(layers, weights, samples, factors)?;
+        }
+        for_each_vector(batch, targets, loss, fisher.reborrow(), &mut |batch, pass, share| {
+            let keep = if pass == 0 { weights.keep } else { T::ONE };
+            add_outputs(batch, keep, share * weights.output, factors)
+        })?;
+        let due = self.progress.steps.checked_rem(self.settings.refresh).unwrap_or(0) == 0;
+        let factors = Factors::new(layers, self.factors)?;
+        let lambda = self.progress.damping;
+        match R::INVERSE {
+            Inverse::Factored if due => {
+                factors.preconditioner(lambda, self.settings.damping, self.inverse)?;
+            }
+            Inverse::Exact if due => {
+                factors.eigen(self.inverse, work)?;
+            }
+            Inverse::Corrected => {
+                if due {
+                    ekfac_bases(&factors, self.inverse, work)?;
+                }
+                correct(batch, targets, loss, fisher, weights, Bias::Joint, self.inverse, work)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `v := K_damped^-1 v`
+    fn precondition(&self, layers: &[Layer], v: &mut [T], work: &mut [T]) -> Result<(), KfacError> {
+        let lambda = self.progress.damping;
+        match R::INVERSE {
+            Inverse::Factored => {
+                Preconditioner::new(layers, Bias::Joint, self.inverse)?.precondition(v, work)
+            }
+            Inverse::Exact => {
+                Eigenfactors::new(layers, Bias::Joint, self.inverse)?.solve(lambda, v, work)
+            }
+            Inverse::Corrected => {
+                Ekfac::new(layers, Bias::Joint, self.inverse)?.solve(lambda, v, work)
+            }
+        }
+    }
+
+    /// Chooses the step's length and writes the update.
+    fn advance(
+        &mut self,
+        batch: &mut Batch<'_, T>,
+        targets: Targets<'_, T>,
+        c: T,
+        loss: T,
+        gradient: &[T],
+        delta: &[T],
+        work: &mut [T],
+    ) -> Result<Report<T>, KfacError> {
+        let lambda = self.progress.damping;
+        let mut model = Model::new(batch, targets, self.settings.loss, c, work)?;
+        let b = (dot(delta, gradient), dot(self.update, gradient));
+        let (w, mut predicted) = match self.settings.step {
+            StepRule::Fixed { rate, momentum, limit } => {
+                let squared = rate * rate * b.0;
+                let scale = match limit {
+                    // A product that is not positive says nothing about the length.
+                    Some(limit) if squared > limit && squared > T::ZERO => (limit / squared).sqrt(),
+                    _ => T::ONE,
+                };
+                ((-rate * scale, momentum), T::NAN)
+            }
+            StepRule::Quadratic { momentum } => {
+                let second = (momentum && self.update.iter().any(|u| *u != T::ZERO))
+                    .then_some(&*self.update);
+                let m = model.matrix(delta, second)?;
+                let damping = (
+                    lambda * dot(delta, delta),
+                    second.map_or(T::ZERO, |d| lambda * dot(d, delta)),
+                    second.map_or(T::ZERO, |d| lambda * dot(d, d)),
+                );
+                let damped = (m.0 + damping.0, m.1 + damping.1, m.2 + damping.2);
+                let w = minimum(damped, b, second.is_some());
+                (w, change(m, b, w))
+            }
+        };
+        for (u, d) in self.update.iter_mut().zip(delta) {
+            *u = w.0 * *d + w.1 * *u;
+        }
+        if let (StepRule::Fixed { .. }, Some(schedule)) =
+            (self.settings.step, self.settings.schedule)
+            && schedule.due(self.progress.steps.wrapping_add(1))
+        {
+            let m = model.matrix(self.update, None)?;
+            let b = (dot(self.update, gradient), T::ZERO);
+            predicted = change(m, b, (T::ONE, T::ZERO));
+        }
+        let (damping, ratio) = (lambda, T::NAN);
+        Ok(Report { loss, predicted, ratio, coefficients: w, damping, moved: true })
+    }
+}
+
+/// Entries 11, 12, 22 of a symmetric 2 x 2 matrix.
+type Two<T> = (T, T, T);
+
+/// `-M^-1 b`, in the first direction alone where the second adds nothing.
+fn minimum<T: Real>(m: Two<T>, b: (T, T), second: bool) -> (T, T) {
+    let det = m.0 * m.2 - m.1 * m.1;
+    if second && det > m.0 * m.2 * T::EPSILON * T::of(16.0) {
+        return ((m.1 * b.1 - m.2 * b.0) / det, (m.1 * b.0 - m.0 * b.1) / det);
+    }
+    let w = if m.0 > T::ZERO { -b.0 / m.0 } else { T::ZERO };
+    (w, T::ZERO)
+}
+
+/// `b.w + w^T M w / 2`
+fn change<T: Real>(m: Two<T>, b: (T, T), w: (T, T)) -> T {
+    let square = w.0 * w.0 * m.0 + T::TWO * w.0 * w.1 * m.1 + w.1 * w.1 * m.2;
+    w.0 * b.0 + w.1 * b.1 + T::HALF * square
+}
+
+/// The quadratic model of a batch: `d^T F d'`.
+struct Model<'b, 't, 'y, 's, T> {
+    batch: &'b mut Batch<'t, T>,
+    targets: Targets<'y, T>,
+    loss: Loss,
+    c: T,
+    /// `J d`, `J d'` and `H J d`, outputs x samples.
+    along: MatMut<'s, T>,
+    other: MatMut<'s, T>,
+    curved: MatMut<'s, T>,
+}
+
+impl<'b, 't, 'y, 's, T: Real> Model<'b, 't, 'y, 's, T> {
+    fn new(
+        batch: &'b mut Batch<'t, T>,
+        targets: Targets<'y, T>,
+        loss: Loss,
+        c: T,
+        work: &'s mut [T],
+    ) -> Result<Self, KfacError> {
+        let (rows, cols) = (batch.f.rows(), batch.f.cols());
+        let mut work = Scratch::new(work, 3 * rows * cols)?;
+        let (along, other) = (work.matrix(rows, cols)?, work.matrix(rows, cols)?);
+        let curved = work.matrix(rows, cols)?;
+        Ok(Self { batch, targets, loss, c, along, other, curved })
+    }
+
+    /// `D^T F D`
+    fn matrix(&mut self, d: &[T], second: Option<&[T]>) -> Result<Two<T>, KfacError> {
+        self.batch.tangent(d, self.along.reborrow())?;
+        self.curved.copy_from(self.along.as_ref());
+        let f = self.batch.f;
+        self.loss.hessian_product(f, self.targets, self.curved.reborrow())?;
+        let first = self.c * dot(self.along.data(), self.curved.data());
+        let Some(second) = second else { return Ok((first, T::ZERO, T::ZERO)) };
+        self.batch.tangent(second, self.other.reborrow())?;
+        let cross = self.c * dot(self.other.data(), self.curved.data());
+        self.curved.copy_from(self.other.as_ref());
+        self.loss.hessian_product(f, self.targets, self.curved.reborrow())?;
+        Ok((first, cross, self.c * dot(self.other.data(), self.curved.data())))
+    }
+}
