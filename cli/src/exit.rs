@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// The exit codes.
@@ -67,9 +68,40 @@ impl Drop for Unfinished {
     }
 }
 
-/// Makes Ctrl-C end the program with 130 and without half a file.
+/// Whether Ctrl-C is a request that the work looks at, and whether it was made.
+static POLITE: AtomicBool = AtomicBool::new(false);
+static REQUESTED: AtomicBool = AtomicBool::new(false);
+
+/// While it lives, the first Ctrl-C only asks the work to end; the second ends the program.
+#[derive(Debug)]
+pub struct Interruptible(());
+
+impl Interruptible {
+    /// From now on.
+    pub fn begin() -> Self {
+        REQUESTED.store(false, Ordering::SeqCst);
+        POLITE.store(true, Ordering::SeqCst);
+        Self(())
+    }
+
+    /// Whether the work was asked to end.
+    pub fn requested(&self) -> bool {
+        REQUESTED.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Interruptible {
+    fn drop(&mut self) {
+        POLITE.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Makes Ctrl-C end the program with 130 and without half a file; see [`Interruptible`].
 pub fn handle_interrupts() {
     let handler = || {
+        if POLITE.load(Ordering::SeqCst) && !REQUESTED.swap(true, Ordering::SeqCst) {
+            return;
+        }
         // The lock is kept: no further file can be begun.
         let unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
         for path in unfinished.iter() {

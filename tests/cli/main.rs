@@ -4,8 +4,10 @@
 //! the program for them.
 
 mod endings;
+mod export;
 mod inputs;
 mod kron;
+mod plan;
 mod results;
 
 use std::path::{Path, PathBuf};

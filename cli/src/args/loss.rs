@@ -1,6 +1,7 @@
 //! LOSS: which loss, with PyTorch's meaning.
 
 use clap::ValueEnum;
+use nanocurv::network;
 
 use crate::dense;
 
@@ -38,6 +39,20 @@ pub enum Reduction {
 }
 
 impl LossArgs {
+    /// The loss as the core knows it.
+    pub fn core(&self) -> (network::Loss, network::Reduction) {
+        let loss = match self.loss {
+            Loss::Mse => network::Loss::Mse,
+            Loss::CrossEntropy => network::Loss::CrossEntropy,
+            Loss::Bce => network::Loss::Bce,
+        };
+        let reduction = match self.reduction {
+            Reduction::Mean => network::Reduction::Mean,
+            Reduction::Sum => network::Reduction::Sum,
+        };
+        (loss, reduction)
+    }
+
     /// The loss as the references know it.
     pub fn reference(&self) -> (dense::Loss, dense::Reduction) {
         let loss = match self.loss {

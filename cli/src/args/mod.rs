@@ -9,11 +9,13 @@ use crate::report::Format;
 
 mod data;
 mod loss;
+mod model;
 mod net;
 mod output;
 
 pub use data::{Data, DataArgs, TargetArgs, Targets, read_batch};
 pub use loss::{Loss, LossArgs, Reduction};
+pub use model::{Arch, ModelArgs};
 pub use net::{Net, NetArgs, Parameterization};
 pub use output::{CheckArgs, OutputArgs, PlotArgs};
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
-use nanocurv::network::{self, Layer, Mlp, Scale};
+use nanocurv::network::{self, Architecture, Layer, Mlp, Scale};
 
 use crate::array::Float;
 use crate::dense::{self, Activation};
@@ -122,6 +122,16 @@ impl<T: Float> Net<T> {
             .with_context(|| self.path.display().to_string())
     }
 
+    /// The network as the core takes it where the parameters move.
+    ///
+    /// # Errors
+    /// As [`Net::mlp`].
+    pub fn architecture(&self) -> Result<Architecture<'_, T>> {
+        let place = || self.path.display().to_string();
+        let net = Architecture::new(&self.layers).with_context(place)?;
+        net.with_scales(&self.scales).with_context(place)
+    }
+
     /// The width of the input.
     pub fn inputs(&self) -> usize {
         self.reference.inputs()
@@ -173,6 +183,11 @@ impl NetArgs {
     /// # Errors
     /// If the file is not readable, is no chain of dense layers, or the activations do not fit it.
     pub fn read<T: Float>(&self) -> Result<Net<T>> {
+        self.of_file(read(&self.net)?)
+    }
+
+    /// The network of a file's content.
+    pub(super) fn of_file<T: Float>(&self, file: StateDict) -> Result<Net<T>> {
         for (name, value) in [("--sigma-w", self.sigma_w), ("--sigma-b", self.sigma_b)] {
             ensure!(value.is_finite(), "{name}: found {value}, needed a finite number");
             ensure!(
@@ -180,7 +195,6 @@ impl NetArgs {
                 "{name} belongs to --parameterization ntk; add that or leave {name} out"
             );
         }
-        let file = read(&self.net)?;
         let hidden = self.activations(file.layers.len() - 1)?;
         let mut net = Net::new(&self.net, file, hidden)?;
         if self.parameterization == Parameterization::Ntk {
@@ -203,8 +217,8 @@ impl NetArgs {
             .collect::<Result<Vec<Activation>>>()?;
         match given.as_slice() {
             [] if hidden > 0 => bail!(
-                "{path}: the network has {hidden} hidden layers, whose activation the file does \
-                 not hold; give --activation NAME, e.g. --activation tanh"
+                "{path}: the network has {hidden} hidden layers, whose activation is not in \
+                 its weights; give --activation NAME, e.g. --activation tanh"
             ),
             [one] => Ok(vec![*one; hidden]),
             several if several.len() == hidden => Ok(given),

@@ -7,11 +7,14 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod export;
 pub mod jacobian;
 pub mod kfac;
 pub mod kron;
 pub mod man;
 pub mod ntk;
+pub mod plan;
+pub mod train;
 pub mod validate;
 
 /// What to do.
@@ -23,6 +26,12 @@ pub enum Command {
     Ntk(ntk::Args),
     /// The Jacobian of the outputs with respect to the parameters, or its singular values
     Jacobian(jacobian::Args),
+    /// A Rust source file with the network, for a microcontroller
+    Export(export::Args),
+    /// Train a small network with a second-order method, or with SGD or Adam
+    Train(train::Args),
+    /// The memory that a network needs, before flashing
+    Plan(plan::Args),
     /// K-FAC: factors of a network, products and solves of one block
     Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
@@ -43,6 +52,9 @@ impl Command {
             Self::Validate(args) => args.run(session),
             Self::Ntk(args) => args.run(session),
             Self::Jacobian(args) => args.run(session),
+            Self::Export(args) => args.run(session),
+            Self::Train(args) => args.run(session),
+            Self::Plan(args) => args.run(session),
             Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Completions(args) => args.run(),

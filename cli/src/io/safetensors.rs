@@ -1,5 +1,7 @@
 //! `.safetensors`: named tensors, as PyTorch's state dictionaries are stored.
 
+use std::collections::HashMap;
+
 use anyhow::{Result, anyhow, bail};
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
@@ -23,6 +25,16 @@ pub fn read(bytes: &[u8]) -> Result<Vec<(String, Array)>> {
         tensors.push((name, array));
     }
     Ok(tensors)
+}
+
+/// The words about the tensors of a file.
+///
+/// # Errors
+/// If the bytes are no safetensors file.
+pub fn metadata(bytes: &[u8]) -> Result<HashMap<String, String>> {
+    let (_, metadata) = SafeTensors::read_metadata(bytes)
+        .map_err(|e| anyhow!("is not a readable .safetensors file ({e})"))?;
+    Ok(metadata.metadata().clone().unwrap_or_default())
 }
 
 fn tensor(name: &str, view: &TensorView<'_>) -> Result<Array> {
@@ -50,6 +62,17 @@ fn each<const SIZE: usize, T>(data: &[u8], convert: impl Fn([u8; SIZE]) -> T) ->
 /// # Errors
 /// If the format cannot hold them.
 pub fn write(tensors: &[(String, Array)]) -> Result<Vec<u8>> {
+    write_with(tensors, None)
+}
+
+/// As [`write`], with words about them, which readers of the tensors pass over.
+///
+/// # Errors
+/// As there.
+pub fn write_with(
+    tensors: &[(String, Array)],
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>> {
     let data: Vec<(Dtype, Vec<u8>)> = tensors
         .iter()
         .map(|(_, array)| match array.values() {
@@ -71,7 +94,7 @@ pub fn write(tensors: &[(String, Array)]) -> Result<Vec<u8>> {
             Ok((name.as_str(), TensorView::new(*dtype, array.shape().to_vec(), bytes)?))
         })
         .collect::<Result<Vec<_>>>()?;
-    Ok(safetensors::serialize(views, None)?)
+    Ok(safetensors::serialize(views, metadata)?)
 }
 
 #[cfg(test)]
@@ -99,6 +122,17 @@ mod tests {
                 let _ = read(&damaged);
             }
         }
+    }
+
+    #[test]
+    fn words_about_the_tensors_are_passed_over() {
+        let tensors = vec![("w".to_owned(), Array::new(&[1], vec![0.5_f64]))];
+        let words = HashMap::from([("a".to_owned(), "b \"c\" \n".to_owned())]);
+        let bytes = write_with(&tensors, Some(words.clone())).unwrap();
+        assert_eq!(read(&bytes).unwrap(), tensors);
+        assert_eq!(metadata(&bytes).unwrap(), words);
+        assert_eq!(metadata(&write(&tensors).unwrap()).unwrap(), HashMap::new());
+        assert!(metadata(&bytes[..20]).is_err());
     }
 
     #[test]

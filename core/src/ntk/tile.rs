@@ -105,24 +105,6 @@ fn add_layers<T: Real>(
     Ok(())
 }
 
-/// Both tapes hold the same directions, and the pairing is of two of them.
-fn check_directions<T: Real>(
-    net: &Mlp<'_, T>,
-    (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
-    pairing: Pairing,
-) -> Result<(), NetworkError> {
-    if rows.directions != cols.directions {
-        return Err(NetworkError::Directions);
-    }
-    let count = rows.directions.count(net.layers());
-    match pairing {
-        Pairing::Pair(r, q) if r.max(q) >= count => {
-            Err(NetworkError::Output { outputs: size(count), found: size(r.max(q)) })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// `K = s^2 X^T X' + t^2`: S_L is the directions themselves, the same for every sample.
 #[inline(never)]
 fn last_layer<T: Real>(
@@ -162,6 +144,24 @@ fn hidden_layer<T: Real>(
         symmetric,
     };
     hadamard_of_grams(&grams, k, scratch)
+}
+
+/// Both tapes hold the same directions, and the pairing is of two of them.
+fn check_directions<T: Real>(
+    net: &Mlp<'_, T>,
+    (rows, cols): (&Tape<'_, T>, &Tape<'_, T>),
+    pairing: Pairing,
+) -> Result<(), NetworkError> {
+    if rows.directions != cols.directions {
+        return Err(NetworkError::Directions);
+    }
+    let count = rows.directions.count(net.layers());
+    match pairing {
+        Pairing::Pair(r, q) if r.max(q) >= count => {
+            Err(NetworkError::Output { outputs: size(count), found: size(r.max(q)) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// `sum v_r^T v_q` over the pairing.

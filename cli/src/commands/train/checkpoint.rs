@@ -1,0 +1,195 @@
+//! The file that training leaves: a network that PyTorch loads, and in its metadata what a run
+//! needs to go on bit for bit.
+//!
+//! ```text
+//! tensors   0.weight, 0.bias, 2.weight, ..       what load_state_dict takes, and nothing else
+//! metadata  nanocurv.run   = what the run was, JSON
+//!           nanocurv.state = base64 of a .safetensors file with the tensors
+//!                            theta, best, arrays, numbers (in the run's arithmetic),
+//!                            best_loss, iterations (done, best), counts (F64)
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::{Deserialize, Serialize};
+
+use super::optimizer::Memory;
+use crate::args::Net;
+use crate::array::{Array, Float};
+use crate::io;
+use crate::io::network::tensors;
+use crate::io::safetensors::{self, read, write};
+
+const RUN: &str = "nanocurv.run";
+const STATE: &str = "nanocurv.state";
+
+/// What a run is: what it must share with the one that goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Each option with its value, by name.
+    pub options: BTreeMap<String, String>,
+}
+
+impl Run {
+    /// The first option that differs, as a message.
+    fn difference(&self, other: &Self) -> Option<String> {
+        let names = self.options.keys().chain(other.options.keys());
+        let value = |run: &Self, name: &String| {
+            run.options.get(name).map_or_else(|| "nothing".to_owned(), Clone::clone)
+        };
+        names
+            .map(|name| (name, value(self, name), value(other, name)))
+            .find(|(_, own, theirs)| own != theirs)
+            .map(|(name, own, theirs)| format!("{name}: found {theirs}, needed {own}"))
+    }
+}
+
+/// Where a run stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint<T> {
+    /// The steps that are done.
+    pub iteration: usize,
+    /// The parameters now.
+    pub theta: Vec<T>,
+    /// What the optimiser remembers.
+    pub memory: Memory<T>,
+    /// The best parameters so far.
+    pub best: Best<T>,
+}
+
+/// The parameters with the least loss at any evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best<T> {
+    /// The loss that chose them: on the samples held out, or else on those of training.
+    pub loss: f64,
+    /// The steps before them.
+    pub iteration: usize,
+    /// They.
+    pub theta: Vec<T>,
+}
+
+/// Writes a network file with parameters `theta`.
+///
+/// # Errors
+/// If the disk fails.
+pub fn save<T: Float>(
+    path: &Path,
+    net: &Net<T>,
+    theta: &[T],
+    checkpoint: &Checkpoint<T>,
+    run: &Run,
+) -> Result<()> {
+    let metadata = HashMap::from([
+        (RUN.to_owned(), serde_json::to_string(run)?),
+        (STATE.to_owned(), BASE64_STANDARD.encode(checkpoint.to_bytes()?)),
+    ]);
+    let bytes = safetensors::write_with(&tensors(&net.shapes, theta), Some(metadata))?;
+    io::write_atomically(path, |writer| Ok(std::io::Write::write_all(writer, &bytes)?))
+}
+
+/// Reads where the run stands that left `path`.
+///
+/// # Errors
+/// If it is no such file, or its run is not `run`.
+pub fn load<T: Float>(path: &Path, run: &Run) -> Result<Checkpoint<T>> {
+    let parse = || -> Result<Checkpoint<T>> {
+        let bytes = std::fs::read(path).map_err(|e| anyhow!("the file cannot be read: {e}"))?;
+        let metadata = safetensors::metadata(&bytes)?;
+        let entry = |key: &str| {
+            metadata.get(key).with_context(|| {
+                "there is no state of a training in it; needed what `train --out` writes".to_owned()
+            })
+        };
+        let theirs: Run = serde_json::from_str(entry(RUN)?).context("its options are damaged")?;
+        if let Some(difference) = run.difference(&theirs) {
+            bail!("is of another run, {difference}; give the options of that run");
+        }
+        let state = BASE64_STANDARD.decode(entry(STATE)?).context("its state is damaged")?;
+        Checkpoint::from_bytes(&state).context("its state is damaged")
+    };
+    parse().with_context(|| path.display().to_string())
+}
+
+impl<T: Float> Checkpoint<T> {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        // Counts and iterations are far below 2^53.
+        let counts = self.memory.counts.iter().map(|c| f64::from(*c)).collect::<Vec<_>>();
+        let iterations = vec![self.iteration as f64, self.best.iteration as f64];
+        let tensors = [
+            ("theta", Array::vector(self.theta.clone())),
+            ("best", Array::vector(self.best.theta.clone())),
+            ("arrays", Array::vector(self.memory.arrays.clone())),
+            ("numbers", Array::vector(self.memory.numbers.clone())),
+            ("best_loss", Array::vector(vec![self.best.loss])),
+            ("iterations", Array::vector(iterations)),
+            ("counts", Array::vector(counts)),
+        ];
+        write(&tensors.map(|(name, array)| (name.to_owned(), array)))
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let mut tensors: BTreeMap<_, _> = read(bytes)?.into_iter().collect();
+        let mut take = |name: &str| {
+            tensors.remove(name).with_context(|| format!("there is no tensor '{name}'"))
+        };
+        let (theta, best) = (take("theta")?.to_vec::<T>(), take("best")?.to_vec::<T>());
+        ensure!(best.len() == theta.len(), "the best parameters are not as many as the last");
+        let count = |x: f64| {
+            let whole = x >= 0.0 && x.fract() == 0.0 && x <= f64::from(u32::MAX);
+            ensure!(whole, "found {x}, needed a count");
+            Ok(x as u32)
+        };
+        let memory = Memory {
+            arrays: take("arrays")?.to_vec(),
+            numbers: take("numbers")?.to_vec(),
+            counts: take("counts")?.to_vec().into_iter().map(count).collect::<Result<_>>()?,
+        };
+        let [loss] = take("best_loss")?.to_vec::<f64>()[..] else { bail!("tensor 'best_loss'") };
+        let [done, at] = take("iterations")?.to_vec::<f64>()[..] else {
+            bail!("tensor 'iterations'")
+        };
+        let best = Best { loss, iteration: count(at)? as usize, theta: best };
+        Ok(Self { iteration: count(done)? as usize, theta, memory, best })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_keeps_every_bit() {
+        let checkpoint = Checkpoint::<f32> {
+            iteration: 7,
+            theta: vec![0.1, -0.0, 1e-45],
+            memory: Memory { arrays: vec![3.3; 5], numbers: vec![0.95], counts: vec![u32::MAX, 0] },
+            best: Best { loss: 0.1 + 0.2, iteration: 6, theta: vec![1.0, 2.0, 3.0] },
+        };
+        let bytes = checkpoint.to_bytes().unwrap();
+        let found = Checkpoint::<f32>::from_bytes(&bytes).unwrap();
+        assert_eq!(found, checkpoint);
+        assert!(found.theta[1].is_sign_negative());
+        let empty = Checkpoint { memory: Memory::default(), ..checkpoint };
+        assert_eq!(Checkpoint::<f32>::from_bytes(&empty.to_bytes().unwrap()).unwrap(), empty);
+        for cut in 0..bytes.len() {
+            assert!(Checkpoint::<f32>::from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn runs_differ_by_their_options() {
+        let run = |options: &[(&str, &str)]| Run {
+            options: options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        };
+        let own = run(&[("--seed", "1"), ("--loss", "mse")]);
+        assert_eq!(own.difference(&own), None);
+        let message = own.difference(&run(&[("--seed", "2"), ("--loss", "mse")])).unwrap();
+        assert_eq!(message, "--seed: found 2, needed 1");
+        let message = own.difference(&run(&[("--seed", "1")])).unwrap();
+        assert_eq!(message, "--loss: found nothing, needed mse");
+    }
+}

@@ -1,0 +1,169 @@
+//! `export`: what is written compiles, and holds the bits of the file.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nanocurv_cli::array::Array;
+use nanocurv_cli::io::{network, safetensors};
+use serde_json::Value;
+
+use crate::{nanocurv, reference, run};
+
+/// `export` of `net`.
+fn export(net: &Path, activation: &str) -> assert_cmd::Command {
+    let mut command = nanocurv();
+    command.args(["export", "--activation", activation, "--net"]).arg(net);
+    command
+}
+
+/// A net of one input, `values.len()` hidden units without biases, and one output: its first
+/// tensor holds the values.
+fn net_with(values: &[f32], folder: &Path) -> PathBuf {
+    let n = values.len();
+    let path = folder.join("values.safetensors");
+    let tensors = [
+        ("0.weight".to_owned(), Array::new(&[n, 1], values.to_vec())),
+        ("2.weight".to_owned(), Array::new(&[1, n], vec![1.0_f32; n])),
+    ];
+    std::fs::write(&path, safetensors::write(&tensors).unwrap()).unwrap();
+    path
+}
+
+/// The parameters of a file as bits in single precision.
+fn bits(net: &Path) -> Vec<u32> {
+    network::read(net).unwrap().theta.iter().map(|t| (*t as f32).to_bits()).collect()
+}
+
+/// A crate that has the exported networks as modules and prints their bits, built and run: the
+/// round trip is exact, and a network of every activation is one that `mlp!` takes.
+#[test]
+fn exported_networks_compile_and_hold_the_bits_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let source = folder.path().join("src");
+    std::fs::create_dir(&source).unwrap();
+    let special = [0.1, -0.0, 1e-45, f32::MIN_POSITIVE, f32::MAX, 3.141_592_7, 16_777_216.0];
+    let mut nets = vec![
+        (net_with(&special, folder.path()), "relu"),
+        (reference("classifier/net.safetensors"), "tanh"),
+        (reference("nobias_relu/net.safetensors"), "relu"),
+    ];
+    let names = [
+        "identity",
+        "relu",
+        "leaky-relu",
+        "tanh",
+        "sigmoid",
+        "softplus",
+        "silu",
+        "gelu",
+        "gelu-tanh",
+        "erf",
+        "sin",
+        "elu",
+        "normalized-relu",
+    ];
+    nets.extend(names.map(|name| (reference("tanh_scalar/net.safetensors"), name)));
+    let (mut modules, mut prints, mut expected) = (String::new(), String::new(), String::new());
+    for (index, (net, activation)) in nets.iter().enumerate() {
+        let file = source.join(format!("n{index}.rs"));
+        run(export(net, activation).args(["--name", "Net", "--out"]).arg(&file), 0);
+        let _ = writeln!(modules, "mod n{index};");
+        let _ = writeln!(
+            prints,
+            "println!(\"{{}} {{:?}}\", n{index}::Net::LAYERS.len(), n{index}::THETA.map(f32::to_bits));"
+        );
+        let layers = network::read(net).unwrap().layers.len();
+        let _ = writeln!(expected, "{layers} {:?}", bits(net));
+    }
+    std::fs::write(
+        source.join("main.rs"),
+        format!("{modules}use nanocurv::network::Network;\nfn main() {{ {prints} }}"),
+    )
+    .unwrap();
+    std::fs::write(
+        folder.path().join("Cargo.toml"),
+        format!(
+            "[package]\nname = \"exported\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+             nanocurv = {{ path = {:?} }}\n",
+            root.join("core")
+        ),
+    )
+    .unwrap();
+    std::fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--offline"])
+        .current_dir(folder.path())
+        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported"))
+        .env("RUSTFLAGS", "-D warnings -A dead_code")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[test]
+fn the_source_names_its_origin_and_keeps_its_width() {
+    let net = reference("classifier/net.safetensors");
+    let (source, stderr) = run(&mut export(&net, "tanh"), 0);
+    assert!(source.contains("// nanocurv export --net ") && source.contains("--activation tanh"));
+    assert!(source.contains("/// The network of `net.safetensors`."));
+    assert!(source.contains("pub Net: "), "{source}");
+    assert!(stderr.contains("rounded to f32"), "{stderr}");
+    let long = |line: &&str| line.len() > 100 && !line.starts_with("// nanocurv export");
+    assert_eq!(source.lines().find(long), None);
+    let (again, _) = run(export(&net, "tanh").args(["--quiet", "--name", "Gauge"]), 0);
+    assert!(again.contains("pub Gauge: ") && again.contains("[`Gauge`]"));
+    let (json, _) = run(export(&net, "tanh").args(["--format", "json"]), 0);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["source"].as_str().unwrap().trim_end(), source.trim_end());
+    assert_eq!(json["parameters"], bits(&net).len());
+}
+
+#[test]
+fn the_type_is_named_after_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pressure-sensor_2.rs");
+    let net = reference("classifier/net.safetensors");
+    let (stdout, _) = run(export(&net, "tanh").arg("--out").arg(&file), 0);
+    assert_eq!(stdout, "");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("pub PressureSensor2: "));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+}
+
+#[test]
+fn scales_of_the_ntk_parameterization_are_in_the_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let net = net_with(&[0.5, -2.0, 3.0, 1.0], folder.path());
+    let mut command = export(&net, "tanh");
+    command.args(["--parameterization", "ntk", "--sigma-w", "3"]);
+    let (source, _) = run(&mut command, 0);
+    // s_1 = 3, s_2 = 3 / sqrt 4.
+    assert!(source.contains("    1.5,\n    -6.0,\n    9.0,\n    3.0,\n"), "{source}");
+    assert!(source.contains("    1.5, 1.5, 1.5, 1.5,\n"), "{source}");
+    assert!(source.contains("--parameterization ntk --sigma-w 3"), "{source}");
+}
+
+#[test]
+fn what_cannot_be_exported_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let net = reference("classifier/net.safetensors");
+    let large = folder.path().join("large.safetensors");
+    let tensors = [("0.weight".to_owned(), Array::new(&[1, 2], vec![1.0, 1e300_f64]))];
+    std::fs::write(&large, safetensors::write(&tensors).unwrap()).unwrap();
+    for (command, part) in [
+        (export(&net, "tanh").args(["--name", "not a name"]), "needed a Rust type name"),
+        (export(&net, "tanh").args(["--name", "Self"]), "needed a Rust type name"),
+        (export(&net, "tanh").args(["--out", "net.txt"]), "extension is none of .rs"),
+        (export(&net, "tanh").args(["--out", "no-such-folder/net.rs"]), "there is no folder"),
+        (export(&net, "tanh").arg("--out").arg(folder.path().join("1.rs")), "give --name"),
+        (&mut export(&net, "tan"), "--activation"),
+        (&mut export(&large, "tanh"), "'0.weight', index 1"),
+        (&mut export(Path::new("no-such.safetensors"), "tanh"), "no-such.safetensors"),
+    ] {
+        let (stdout, stderr) = run(command, 2);
+        assert!(stderr.contains(part), "{stderr}");
+        assert_eq!(stdout, "");
+    }
+}
