@@ -121,18 +121,12 @@ fn linear_algebra(ledger: &Ledger) {
         let (s1, s2) = (noise(2 * n, 3), noise(2 * m, 4));
         let (s1, s2) = (Mat::of(&s1, 2, n), Mat::of(&s2, 2, m));
         let needed = linalg::hadamard_of_grams_scratch(n, m);
-        ledger.scratch("linalg::hadamard::hadamard_of_grams_scratch", needed, |s| {
+        ledger.scratch("linalg::hadamard::hadamard_of_grams_scratch", needed, |scratch| {
             let mut k = vec![0.0; n * m];
             let k = MatMut::of(&mut k, n, m);
-            linalg::hadamard_of_grams::<_, nanocurv::error::LinalgError>(
-                (s1, s2),
-                (s1, s2),
-                1.0,
-                1.0,
-                false,
-                k,
-                s,
-            )
+            let (s, x) = ((s1, s2), (s1, s2));
+            let grams = linalg::Grams { s, x, scale: 1.0, shift: 1.0, symmetric: false };
+            linalg::hadamard_of_grams::<_, nanocurv::error::LinalgError>(&grams, k, scratch)
         });
     }
 }
