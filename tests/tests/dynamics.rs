@@ -112,11 +112,11 @@ fn the_reduction_is_the_full_network_step_by_step() {
         }
         // Not only the total: every weight.
         for (k, p) in p.iter().enumerate() {
-            assert!((net.second()[k] - u * p).abs() < 1e-12);
-            for (j, z) in z.iter().enumerate() {
-                assert!((net.first().at(k, j) - p * z).abs() < 1e-12);
-            }
+            let (weights, w2) = net.unit(k).unwrap();
+            assert!((w2 - u * p).abs() < 1e-12);
+            assert!(weights.zip(&z).all(|(w, z)| (w - p * z).abs() < 1e-12));
         }
+        assert!(net.unit(h).is_none());
         let norms = (net.first_norm(0, d), net.second_norm());
         let (first, second) = nanocurv::dynamics::reduction::layer_norms(&z, u);
         assert!((norms.0 - first).abs() < 1e-12 && (norms.1 - second).abs() < 1e-12);
@@ -174,13 +174,82 @@ struct Spectrum {
     shares: Vec<[f64; 2]>,
 }
 
-fn spectrum(x: Mat<'_, f64>, w1: Mat<'_, f64>, w2: &[f64]) -> Spectrum {
-    let n = x.cols();
+fn spectrum(x: Mat<'_, f64>, net: &TwoLayer<'_, f64>) -> Spectrum {
+    let (n, h) = (x.cols(), net.hidden());
+    let mut theta = vec![0.0; two_layer_params(x.rows(), h)];
+    net.write_to(&mut theta).unwrap();
     let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
-    let mut scratch = vec![0.0; two_layer_spectrum_scratch(n, w2.len())];
+    let mut scratch = vec![0.0; two_layer_spectrum_scratch(n, h)];
     let out = MatMut::of(&mut shares, 2, n);
-    let rank = two_layer_spectrum(x, w1, w2, &mut values, out, &mut scratch).unwrap();
+    let rank = two_layer_spectrum(x, &theta, h, &mut values, out, &mut scratch).unwrap();
     Spectrum { rank, values, shares: shares.chunks(2).map(|c| [c[0], c[1]]).collect() }
+}
+
+/// The same steps from the moments as from the samples, and a network of the weights it was given.
+#[test]
+fn training_on_moments_is_training_on_the_samples() {
+    let mut rng = Rng::seed(21);
+    for (d, n, h) in [(2, 10, 50), (5, 3, 9), (3, 20, 8), (1, 1, 1)] {
+        let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
+        let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+        let x = Mat::of(&x, d, n);
+        let mut theta = vec![0.0; two_layer_params(d, h)];
+        normal_start(&mut rng, (0.3, 0.3), d, h, &mut theta).unwrap();
+        let (s, b) = moments_of(x, &y);
+        let run = |by_moments: bool| {
+            let mut scratch = vec![0.0; two_layer_scratch(d, h)];
+            let mut net = TwoLayer::new(&theta, d, h, &mut scratch).unwrap();
+            let mut out = vec![0.0; theta.len()];
+            net.write_to(&mut out).unwrap();
+            assert_eq!(out, theta);
+            if by_moments {
+                net.train_on_moments(Mat::of(&s, d, d), &b, RATES, 2000).unwrap();
+            } else {
+                net.train(x, &y, RATES, 2000).unwrap();
+            }
+            net.write_to(&mut out).unwrap();
+            out
+        };
+        for (a, b) in run(true).iter().zip(run(false)) {
+            assert!((a - b).abs() < 1e-12, "{d} {n} {h}: {a}, {b}");
+        }
+    }
+}
+
+/// A random start of any rank, against the derivative by every weight.
+#[test]
+fn a_step_is_the_gradient_by_every_weight() {
+    let mut rng = Rng::seed(22);
+    let (d, n, h) = (3, 7, 11);
+    let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
+    let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+    let mut theta = vec![0.0; two_layer_params(d, h)];
+    normal_start(&mut rng, (0.5, 0.5), d, h, &mut theta).unwrap();
+    let loss = |theta: &[f64]| -> f64 {
+        let f = |x: &[f64]| -> f64 {
+            (0..h)
+                .map(|k| theta[h * d + k] * (0..d).map(|j| theta[k * d + j] * x[j]).sum::<f64>())
+                .sum()
+        };
+        x.chunks(d).zip(&y).map(|(x, y)| (y - f(x)).powi(2)).sum()
+    };
+    let rates = Rates { first: 1e-3, second: 3e-3 };
+    let mut scratch = vec![0.0; two_layer_scratch(d, h)];
+    let mut net = TwoLayer::new(&theta, d, h, &mut scratch).unwrap();
+    net.train(Mat::of(&x, d, n), &y, rates, 1).unwrap();
+    let mut after = vec![0.0; theta.len()];
+    net.write_to(&mut after).unwrap();
+    for i in 0..theta.len() {
+        let shifted = |by: f64| {
+            let mut theta = theta.clone();
+            theta[i] += by;
+            loss(&theta)
+        };
+        // The loss is a polynomial of degree 2 in each weight: the quotient is exact.
+        let derivative = (shifted(1e-3) - shifted(-1e-3)) / 2e-3;
+        let rate = if i < h * d { rates.first } else { rates.second };
+        assert!((after[i] - (theta[i] - rate * derivative)).abs() < 1e-12, "weight {i}");
+    }
 }
 
 #[test]
@@ -204,7 +273,7 @@ fn the_jacobian_spectrum_meets_the_published_values() {
     ];
     for (t, sigma, first, second) in published {
         net.train(data.x(), &data.y, RATES, t - net.iteration()).unwrap();
-        let found = spectrum(data.x(), net.first(), net.second());
+        let found = spectrum(data.x(), &net);
         assert_eq!(found.rank, 2);
         for j in 0..2 {
             close("sigma", found.values[j], sigma[j], 6e-10);
@@ -478,11 +547,9 @@ fn each_scratch_function_is_exact() {
     for n in [10, 40] {
         let x = vec![1.0; 2 * n];
         exact(two_layer_spectrum_scratch(n, HIDDEN), &|s| {
-            let w1 = vec![0.1; 2 * HIDDEN];
             let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
             let shares = MatMut::of(&mut shares, 2, n);
-            let w1 = Mat::of(&w1, HIDDEN, 2);
-            two_layer_spectrum(Mat::of(&x, 2, n), w1, &w1.data()[..HIDDEN], &mut values, shares, s)
+            two_layer_spectrum(Mat::of(&x, 2, n), &theta, HIDDEN, &mut values, shares, s)
                 .map(|_| ())
         });
     }

@@ -189,9 +189,9 @@ fn the_jacobian_of_a_rank_one_start_exists_at_time_zero() {
     assert_eq!(rank, 2);
     // Against the Jacobian itself, formed sample by sample: [vec(w2^T x^T), W1 x].
     let row = |sample: &[f64]| -> Vec<f64> {
-        let weights = net.second().iter().flat_map(|w2| sample.iter().map(move |x| w2 * x));
-        let hidden = (0..50).map(|k| (0..2).map(|j| net.first().at(k, j) * sample[j]).sum::<f64>());
-        weights.chain(hidden).collect()
+        let units = theta[..100].chunks(2);
+        let weights = theta[100..].iter().flat_map(|w2| sample.iter().map(move |x| w2 * x));
+        weights.chain(units.map(|w1| dot(w1, sample))).collect()
     };
     let rows: Vec<Vec<f64>> = data.x.chunks(2).map(row).collect();
     let frobenius: f64 = rows.iter().map(|r| dot(r, r)).sum();
@@ -206,9 +206,10 @@ fn spectrum(x: &[f64], net: &TwoLayer<'_, f64>) -> (usize, Vec<f64>, Vec<[f64; 2
     let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
     let mut scratch = vec![0.0; two_layer_spectrum_scratch(n, 50)];
     let out = MatMut::of(&mut shares, 2, n);
+    let mut theta = vec![0.0; 150];
+    net.write_to(&mut theta).unwrap();
     let x = Mat::of(x, 2, n);
-    let rank =
-        two_layer_spectrum(x, net.first(), net.second(), &mut values, out, &mut scratch).unwrap();
+    let rank = two_layer_spectrum(x, &theta, 50, &mut values, out, &mut scratch).unwrap();
     (rank, values, shares.chunks(2).map(|c| [c[0], c[1]]).collect())
 }
 

@@ -7,6 +7,7 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod dynamics;
 pub mod export;
 pub mod jacobian;
 pub mod kfac;
@@ -36,6 +37,8 @@ pub enum Command {
     Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
     Kron(kron::Args),
+    /// Learning dynamics of two-layer linear networks and double descent
+    Dynamics(dynamics::Args),
     /// Print the completions for a shell
     Completions(completions::Args),
     /// Print the manual page
@@ -57,6 +60,7 @@ impl Command {
             Self::Plan(args) => args.run(session),
             Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
+            Self::Dynamics(args) => args.run(session),
             Self::Completions(args) => args.run(),
             Self::Man(args) => args.run(),
         }

@@ -14,6 +14,7 @@ mod network;
 mod ntk;
 mod number;
 mod svd;
+mod two_layer;
 
 pub use activation::Activation;
 pub use curvature::{empirical_fisher, ggn, gradient, hessian};
@@ -23,6 +24,7 @@ pub use network::{Layer, Network, Tensor};
 pub use ntk::{Reduce, ntk, ntk_params};
 pub use number::{Dual, Number};
 pub use svd::{Spectrum, spectrum};
+pub use two_layer::TwoLayer;
 
 #[cfg(test)]
 mod tests;

@@ -13,8 +13,9 @@
 //! Cost: the eigendecomposition of one N x N matrix, and `L N^2` multiply-adds for each vector.
 
 use super::DynamicsError;
+use super::train::two_layer_params;
 use crate::error::ShapeError;
-use crate::linalg::{JACOBI_LIMIT, dot, eigh, eigh_scratch, gemm, reverse, syrk_tn};
+use crate::linalg::{JACOBI_LIMIT, dot, eigh, eigh_scratch, gemm_tn, reverse, syrk_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
@@ -75,41 +76,42 @@ pub fn jacobian_spectrum<T: Real>(
     Ok(rank)
 }
 
-/// The scratch of [`two_layer_grams`] for `n` samples and `h` hidden units.
-pub const fn two_layer_grams_scratch(n: usize, h: usize) -> usize {
-    h * n
+/// The scratch of [`two_layer_grams`] for `n` samples.
+pub const fn two_layer_grams_scratch(n: usize, hidden: usize) -> usize {
+    hidden * n
 }
 
 /// Writes `K_1 = |w2|^2 X X^T` and `K_2 = X W1^T W1 X^T` (both `n x n`) of a two-layer linear
-/// network with `w1` as `h x d`, for `x` (`d x n`).
+/// network for `x` (`d x n`). `theta` is `W1` row-major (`h x d`), then `w2`, as PyTorch has it.
 ///
 /// # Errors
 /// Wrong shapes.
 pub fn two_layer_grams<T: Real>(
     x: Mat<'_, T>,
-    w1: Mat<'_, T>,
-    w2: &[T],
+    theta: &[T],
+    hidden: usize,
     mut k1: MatMut<'_, T>,
     mut k2: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<(), DynamicsError> {
-    let (n, h) = (x.cols(), w2.len());
-    let mut scratch = Scratch::new(scratch, two_layer_grams_scratch(n, h))?;
-    w1.check(("w1 rows", "w1 columns"), h, x.rows())?;
+    let (d, n) = (x.rows(), x.cols());
+    let mut scratch = Scratch::new(scratch, two_layer_grams_scratch(n, hidden))?;
+    ShapeError::check("theta", two_layer_params(d, hidden), theta.len())?;
     k1.as_ref().check(("k1 rows", "k1 columns"), n, n)?;
     k2.as_ref().check(("k2 rows", "k2 columns"), n, n)?;
-    let mut hidden = scratch.matrix(h, n)?;
-    gemm(T::ONE, w1, x, T::ZERO, hidden.reborrow())?;
+    let (rows, w2) = theta.split_at_checked(hidden * d).unwrap_or((&[], &[]));
+    let mut units = scratch.matrix(hidden, n)?;
+    gemm_tn(T::ONE, Mat::of(rows, d, hidden), x, T::ZERO, units.reborrow())?;
     syrk_tn(dot(w2, w2), x, T::ZERO, k1.reborrow())?;
-    syrk_tn(T::ONE, hidden.as_ref(), T::ZERO, k2.reborrow())?;
+    syrk_tn(T::ONE, units.as_ref(), T::ZERO, k2.reborrow())?;
     k1.mirror_lower();
     k2.mirror_lower();
     Ok(())
 }
 
 /// The scratch of [`two_layer_spectrum`].
-pub const fn two_layer_spectrum_scratch(n: usize, h: usize) -> usize {
-    let grams = two_layer_grams_scratch(n, h);
+pub const fn two_layer_spectrum_scratch(n: usize, hidden: usize) -> usize {
+    let grams = two_layer_grams_scratch(n, hidden);
     let spectrum = jacobian_spectrum_scratch(n);
     2 * n * n + if grams > spectrum { grams } else { spectrum }
 }
@@ -120,18 +122,18 @@ pub const fn two_layer_spectrum_scratch(n: usize, h: usize) -> usize {
 /// Wrong shapes, values that are not finite.
 pub fn two_layer_spectrum<T: Real>(
     x: Mat<'_, T>,
-    w1: Mat<'_, T>,
-    w2: &[T],
+    theta: &[T],
+    hidden: usize,
     singular_values: &mut [T],
     shares: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<usize, DynamicsError> {
     let n = x.cols();
     ShapeError::check("singular_values", n, singular_values.len())?;
-    let mut scratch = Scratch::new(scratch, two_layer_spectrum_scratch(n, w2.len()))?;
+    let mut scratch = Scratch::new(scratch, two_layer_spectrum_scratch(n, hidden))?;
     let (mut k1, mut k2) = (scratch.matrix(n, n)?, scratch.matrix(n, n)?);
     let rest = scratch.rest();
-    two_layer_grams(x, w1, w2, k1.reborrow(), k2.reborrow(), rest)?;
+    two_layer_grams(x, theta, hidden, k1.reborrow(), k2.reborrow(), rest)?;
     jacobian_spectrum(&[k1.as_ref(), k2.as_ref()], singular_values, shares, rest)
 }
 

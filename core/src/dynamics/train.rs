@@ -2,38 +2,48 @@
 //!
 //! ```text
 //! w  = W1^T w2^T                      total weight, d
-//! g  = X^T (y - X w)                  d
+//! g  = X^T (y - X w)                  d,    or b - S w with S = X^T X, b = X^T y
 //! W1 += 2 eta1 w2^T g^T               h x d    both from the old values
 //! w2 += 2 eta2 (W1 g)^T               1 x h
 //! ```
-//! Cost per step: `2 n d + 3 h d` multiply-adds in two passes over `W1`, nothing allocated.
+//! Given g, a step is independent for every hidden unit, and the next total weight is a sum over
+//! them: one pass, in blocks of eight units that fit into registers.
+//!
+//! Cost per step: `3 h d` multiply-adds, and for g `2 n d` or `d^2`. Nothing is allocated.
 
 use super::{DynamicsError, Rates, check_data};
 use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
-use crate::matrix::{Mat, MatMut};
+use crate::matrix::Mat;
 use crate::network::{Activation, AsMat, Layer, Network};
 use crate::random::Rng;
 use crate::scalar::Real;
 use crate::scratch::Scratch;
 use nalgebra::{SMatrix, SVector};
 
+/// Hidden units in a block. Units that are missing in the last one are zeros, and stay so.
+const LANES: usize = 8;
+type Lanes<T> = [T; LANES];
+
 /// A two-layer linear network under training, in the caller's memory.
-///
-/// `W1` is kept `h x d` with one column per input, so that both passes run along the hidden units.
 #[derive(Debug)]
 pub struct TwoLayer<'a, T> {
-    first: MatMut<'a, T>,
-    second: &'a mut [T],
+    /// `W1`: per block of hidden units, the inputs.
+    first: &'a mut [Lanes<T>],
+    /// `w2`: per block.
+    second: &'a mut [Lanes<T>],
+    /// The next total weight, per input, before the lanes are added up.
+    sums: &'a mut [Lanes<T>],
     total: &'a mut [T],
     gradient: &'a mut [T],
-    ascent: &'a mut [T],
+    hidden: usize,
     iteration: u64,
 }
 
 /// The scratch of [`TwoLayer::new`] for `inputs` and `hidden` units.
 pub const fn two_layer_scratch(inputs: usize, hidden: usize) -> usize {
-    hidden * inputs + 2 * hidden + 2 * inputs
+    let blocks = hidden.div_ceil(LANES);
+    LANES * (blocks * inputs + blocks + inputs) + 2 * inputs
 }
 
 /// The number of weights: `theta` is `W1` row-major (`hidden x inputs`), then `w2`, as PyTorch has
@@ -60,33 +70,32 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         }
         NonFiniteError::check("theta", theta)?;
         let mut scratch = Scratch::new(scratch, two_layer_scratch(inputs, hidden))?;
-        let mut network = Self {
-            first: scratch.matrix(hidden, inputs)?,
-            second: scratch.take(hidden)?,
-            ascent: scratch.take(hidden)?,
-            total: scratch.take(inputs)?,
-            gradient: scratch.take(inputs)?,
-            iteration: 0,
+        let blocks = hidden.div_ceil(LANES);
+        let mut lanes = |count: usize| -> Result<&'a mut [Lanes<T>], DynamicsError> {
+            Ok(scratch.take(LANES * count)?.as_chunks_mut().0)
         };
-        let (rows, second) = theta.split_at_checked(hidden * inputs).unwrap_or((&[], &[]));
-        for (k, row) in rows.chunks_exact(inputs.max(1)).enumerate() {
-            for (column, weight) in network.first.columns().zip(row) {
-                if let Some(entry) = column.get_mut(k) {
-                    *entry = *weight;
+        let (first, second, sums) = (lanes(blocks * inputs)?, lanes(blocks)?, lanes(inputs)?);
+        let (total, gradient) = (scratch.take(inputs)?, scratch.take(inputs)?);
+        first.fill([T::ZERO; LANES]);
+        second.fill([T::ZERO; LANES]);
+        let (rows, last) = theta.split_at_checked(hidden * inputs).unwrap_or((&[], &[]));
+        let units = rows.chunks_exact(inputs.max(1)).zip(last);
+        for ((row, w2), (block, lane)) in units.zip(places()) {
+            let to = first.iter_mut().skip(block * inputs).zip(row);
+            for (to, weight) in to {
+                if let Some(to) = to.get_mut(lane) {
+                    *to = *weight;
                 }
             }
+            if let Some(to) = second.get_mut(block).and_then(|b| b.get_mut(lane)) {
+                *to = *w2;
+            }
         }
-        network.second.iter_mut().zip(second).for_each(|(to, from)| *to = *from);
-        network.sum_up();
+        let mut network = Self { first, second, sums, total, gradient, hidden, iteration: 0 };
+        // A pass without a gradient only sums up the total weight.
+        network.gradient.fill(T::ZERO);
+        network.pass(T::ZERO, T::ZERO);
         Ok(network)
-    }
-
-    /// `w = W1^T w2^T`
-    #[inline]
-    fn sum_up(&mut self) {
-        for (total, column) in self.total.iter_mut().zip(self.first.as_ref().columns()) {
-            *total = dot(column, self.second);
-        }
     }
 
     /// Makes `iterations` steps on `x` (`d x n`) and `y` (`n`).
@@ -103,37 +112,67 @@ impl<'a, T: Real> TwoLayer<'a, T> {
     ) -> Result<(), DynamicsError> {
         ShapeError::check("x rows", self.total.len(), x.rows())?;
         check_data(x, y)?;
-        rates.check()?;
-        let (eta1, eta2) = (T::TWO * rates.first, T::TWO * rates.second);
-        for _ in 0..iterations {
-            self.step(x, y, eta1, eta2);
-            self.iteration += 1;
-            // 0 * w is NaN as soon as one entry is not finite.
-            let finite = self.total.iter().fold(T::ZERO, |sum, w| sum + T::ZERO * *w);
-            if finite != T::ZERO {
-                return Err(DynamicsError::Diverged { iteration: self.iteration });
-            }
-        }
-        Ok(())
+        self.run(ByData { x, y }, rates, iterations)
     }
 
-    #[inline]
-    fn step(&mut self, x: Mat<'_, T>, y: &[T], eta1: T, eta2: T) {
-        residual_gradient(x, y, self.total, self.gradient);
-        self.ascent.fill(T::ZERO);
-        for (column, g) in self.first.columns().zip(self.gradient.iter()) {
-            let (g, pull) = (*g, eta1 * *g);
-            for ((w1, ascent), w2) in
-                column.iter_mut().zip(self.ascent.iter_mut()).zip(self.second.iter())
-            {
-                *ascent += g * *w1;
-                *w1 += pull * *w2;
+    /// As [`TwoLayer::train`] on the moments of the data, `s = X^T X` and `b = X^T y` (see
+    /// [`super::reduction::moments`]): the same steps up to rounding, without the samples.
+    ///
+    /// # Errors
+    /// As [`TwoLayer::train`].
+    pub fn train_on_moments(
+        &mut self,
+        s: Mat<'_, T>,
+        b: &[T],
+        rates: Rates<T>,
+        iterations: u64,
+    ) -> Result<(), DynamicsError> {
+        let d = self.total.len();
+        s.check(("s rows", "s columns"), d, d)?;
+        ShapeError::check("b", d, b.len())?;
+        for column in s.columns() {
+            NonFiniteError::check("s", column)?;
+        }
+        NonFiniteError::check("b", b)?;
+        self.run(ByMoments { s, b }, rates, iterations)
+    }
+
+    fn run(
+        &mut self,
+        gradient: impl Gradient<T>,
+        rates: Rates<T>,
+        iterations: u64,
+    ) -> Result<(), DynamicsError> {
+        rates.check()?;
+        let (eta1, eta2) = (T::TWO * rates.first, T::TWO * rates.second);
+        let finite = on_this_machine(Steps { network: self, gradient, eta1, eta2, iterations });
+        if finite { Ok(()) } else { Err(DynamicsError::Diverged { iteration: self.iteration }) }
+    }
+
+    /// One step, given the gradient.
+    #[inline(always)]
+    fn pass(&mut self, eta1: T, eta2: T) {
+        let inputs = self.total.len();
+        self.sums.fill([T::ZERO; LANES]);
+        for (first, second) in self.first.chunks_exact_mut(inputs.max(1)).zip(&mut *self.second) {
+            let (old, mut ascent) = (*second, [T::ZERO; LANES]);
+            for (w1, g) in first.iter_mut().zip(self.gradient.iter()) {
+                let (g, pull) = (*g, eta1 * *g);
+                for ((w1, ascent), w2) in w1.iter_mut().zip(&mut ascent).zip(&old) {
+                    *ascent += g * *w1;
+                    *w1 += pull * *w2;
+                }
+            }
+            second.iter_mut().zip(&ascent).for_each(|(w2, ascent)| *w2 += eta2 * *ascent);
+            for (w1, sums) in first.iter().zip(self.sums.iter_mut()) {
+                for ((w1, sum), w2) in w1.iter().zip(sums).zip(second.iter()) {
+                    *sum += *w1 * *w2;
+                }
             }
         }
-        for (w2, ascent) in self.second.iter_mut().zip(self.ascent.iter()) {
-            *w2 += eta2 * *ascent;
+        for (total, [a, b, c, d, e, f, g, h]) in self.total.iter_mut().zip(self.sums.iter()) {
+            *total = ((*a + *e) + (*c + *g)) + ((*b + *f) + (*d + *h));
         }
-        self.sum_up();
     }
 
     /// The total weight `w = W1^T w2^T` (`d`).
@@ -148,31 +187,38 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         self.iteration
     }
 
-    /// `W1` as `h x d`.
-    #[inline]
-    pub const fn first(&self) -> Mat<'_, T> {
-        self.first.as_ref()
+    /// The weights of hidden unit `k`: its row of `W1` (`d`), and its entry of `w2`. `None` out of
+    /// range.
+    pub fn unit(&self, k: usize) -> Option<(impl Iterator<Item = T>, T)> {
+        let (inputs, block, lane) = (self.total.len(), k / LANES, k % LANES);
+        if k >= self.hidden {
+            return None;
+        }
+        let w2 = *self.second.get(block)?.get(lane)?;
+        let blocks = self.first.iter().skip(block * inputs).take(inputs);
+        Some((blocks.filter_map(move |lanes| lanes.get(lane).copied()), w2))
     }
 
-    /// `w2` (`h`).
+    /// The number of hidden units.
     #[inline]
-    pub const fn second(&self) -> &[T] {
-        self.second
+    pub const fn hidden(&self) -> usize {
+        self.hidden
     }
 
     /// `|W1|_F` over the inputs `from..to`, e.g. all of them or the strong half.
     pub fn first_norm(&self, from: usize, to: usize) -> T {
-        let columns = self.first.as_ref();
         let mut sum = T::ZERO;
-        for column in columns.columns().skip(from).take(to.saturating_sub(from)) {
-            sum += dot(column, column);
+        for block in self.first.chunks_exact(self.total.len().max(1)) {
+            for lanes in block.iter().skip(from).take(to.saturating_sub(from)) {
+                sum += dot(lanes, lanes);
+            }
         }
         sum.sqrt()
     }
 
     /// `|w2|`
     pub fn second_norm(&self) -> T {
-        dot(self.second, self.second).sqrt()
+        self.second.iter().fold(T::ZERO, |sum, lanes| sum + dot(lanes, lanes)).sqrt()
     }
 
     /// Writes the weights in PyTorch's order (see [`two_layer_params`]).
@@ -180,29 +226,111 @@ impl<'a, T: Real> TwoLayer<'a, T> {
     /// # Errors
     /// A wrong length of `theta`.
     pub fn write_to(&self, theta: &mut [T]) -> Result<(), ShapeError> {
-        let (inputs, hidden) = (self.total.len(), self.second.len());
+        let (inputs, hidden) = (self.total.len(), self.hidden);
         ShapeError::check("theta", two_layer_params(inputs, hidden), theta.len())?;
-        let (rows, second) =
+        let (rows, last) =
             theta.split_at_mut_checked(hidden * inputs).unwrap_or((&mut [], &mut []));
-        for (k, row) in rows.chunks_exact_mut(inputs.max(1)).enumerate() {
-            for (j, weight) in row.iter_mut().enumerate() {
-                *weight = self.first.at(k, j);
+        let units = rows.chunks_exact_mut(inputs.max(1)).zip(last);
+        for (k, (row, w2)) in units.enumerate() {
+            if let Some((weights, second)) = self.unit(k) {
+                row.iter_mut().zip(weights).for_each(|(to, from)| *to = from);
+                *w2 = second;
             }
         }
-        second.iter_mut().zip(self.second.iter()).for_each(|(to, from)| *to = *from);
         Ok(())
     }
 }
 
+/// Block and lane of each hidden unit.
+fn places() -> impl Iterator<Item = (usize, usize)> {
+    (0..).map(|k| (k / LANES, k % LANES))
+}
+
+/// Where g comes from.
+trait Gradient<T> {
+    /// Writes it at the total weight `w`.
+    fn at(&self, w: &[T], g: &mut [T]);
+}
+
 /// `g = X^T (y - X w)`, sample by sample.
-#[inline]
-pub(crate) fn residual_gradient<T: Real>(x: Mat<'_, T>, y: &[T], w: &[T], g: &mut [T]) {
-    g.fill(T::ZERO);
-    for (sample, y) in x.columns().zip(y) {
-        let mut residual = *y;
-        sample.iter().zip(w.iter()).for_each(|(x, w)| residual -= *x * *w);
-        g.iter_mut().zip(sample).for_each(|(g, x)| *g += residual * *x);
+struct ByData<'a, T> {
+    x: Mat<'a, T>,
+    y: &'a [T],
+}
+
+impl<T: Real> Gradient<T> for ByData<'_, T> {
+    #[inline(always)]
+    fn at(&self, w: &[T], g: &mut [T]) {
+        g.fill(T::ZERO);
+        for (sample, y) in self.x.columns().zip(self.y) {
+            let mut residual = *y;
+            sample.iter().zip(w.iter()).for_each(|(x, w)| residual -= *x * *w);
+            g.iter_mut().zip(sample).for_each(|(g, x)| *g += residual * *x);
+        }
     }
+}
+
+/// `g = b - S w`
+struct ByMoments<'a, T> {
+    s: Mat<'a, T>,
+    b: &'a [T],
+}
+
+impl<T: Real> Gradient<T> for ByMoments<'_, T> {
+    #[inline(always)]
+    fn at(&self, w: &[T], g: &mut [T]) {
+        g.iter_mut().zip(self.b).for_each(|(g, b)| *g = *b);
+        for (column, w) in self.s.columns().zip(w) {
+            g.iter_mut().zip(column).for_each(|(g, s)| *g -= *s * *w);
+        }
+    }
+}
+
+/// The loop over iterations: all that is worth compiling for the machine at hand.
+struct Steps<'n, 'a, T, G> {
+    network: &'n mut TwoLayer<'a, T>,
+    gradient: G,
+    eta1: T,
+    eta2: T,
+    iterations: u64,
+}
+
+impl<T: Real, G: Gradient<T>> Steps<'_, '_, T, G> {
+    /// Whether the result is finite.
+    #[inline(always)]
+    fn run(self) -> bool {
+        let Self { network, gradient, eta1, eta2, iterations } = self;
+        for _ in 0..iterations {
+            gradient.at(network.total, network.gradient);
+            network.pass(eta1, eta2);
+            network.iteration += 1;
+            // 0 * w is NaN as soon as one entry is not finite.
+            if network.total.iter().fold(T::ZERO, |sum, w| sum + T::ZERO * *w) != T::ZERO {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+#[cfg(feature = "std")]
+impl<T: Real, G: Gradient<T>> pulp::NullaryFnOnce for Steps<'_, '_, T, G> {
+    type Output = bool;
+    #[inline(always)]
+    fn call(self) -> bool {
+        self.run()
+    }
+}
+
+/// On the host the same operations in wider registers, if the processor has them: the same bits.
+#[cfg(feature = "std")]
+fn on_this_machine<T: Real, G: Gradient<T>>(steps: Steps<'_, '_, T, G>) -> bool {
+    pulp::Arch::new().dispatch(steps)
+}
+
+#[cfg(not(feature = "std"))]
+fn on_this_machine<T: Real, G: Gradient<T>>(steps: Steps<'_, '_, T, G>) -> bool {
+    steps.run()
 }
 
 /// `|y - X w|^2`, the loss on training data and the risk on test data.
@@ -290,17 +418,19 @@ pub fn rank_one_start<T: Real>(
     Ok(())
 }
 
-/// The typed front of [`TwoLayer`]: trains `w1` (`H x D`) and `w2` in place on `x` (`D x N`).
+/// The typed front of [`TwoLayer`]: trains `w1` (`H x D`) and `w2` in place on `x` (`D x N`), in a
+/// scratch of [`two_layer_scratch`]`(D, H)` and [`two_layer_params`]`(D, H)` more.
 ///
 /// ```
-/// use nanocurv::dynamics::{Rates, train::train_two_layer};
+/// use nanocurv::dynamics::{Rates, train::*};
 /// use nalgebra::{SMatrix, SVector};
 ///
 /// let x = SMatrix::<f64, 2, 3>::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
 /// let y = SVector::<f64, 3>::new(1.0, -1.0, 1.0); // x_1 - x_2
 /// let mut w1 = SMatrix::<f64, 4, 2>::repeat(0.1);
 /// let mut w2 = SVector::<f64, 4>::repeat(0.1);
-/// train_two_layer(&x, &y, Rates::same(0.02), 2000, &mut w1, &mut w2)?;
+/// let mut scratch = [0.0; two_layer_scratch(2, 4) + two_layer_params(2, 4)];
+/// train_two_layer(&x, &y, Rates::same(0.02), 2000, &mut w1, &mut w2, &mut scratch)?;
 /// let w = w1.tr_mul(&w2);
 /// assert!((w - nalgebra::Vector2::new(1.0, -1.0)).norm() < 1e-9);
 /// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
@@ -315,21 +445,32 @@ pub fn train_two_layer<T: Real, const D: usize, const N: usize, const H: usize>(
     iterations: u64,
     w1: &mut SMatrix<T, H, D>,
     w2: &mut SVector<T, H>,
+    scratch: &mut [T],
 ) -> Result<(), DynamicsError> {
     const { assert!(D > 0 && H > 0, "a two-layer network has at least one input and hidden unit") };
-    let (mut total, mut gradient, mut ascent) = ([T::ZERO; D], [T::ZERO; D], [T::ZERO; H]);
-    NonFiniteError::check("w1", w1.as_slice())?;
-    NonFiniteError::check("w2", w2.as_slice())?;
-    let mut network = TwoLayer {
-        first: w1.into(),
-        second: w2.as_mut_slice(),
-        total: &mut total,
-        gradient: &mut gradient,
-        ascent: &mut ascent,
-        iteration: 0,
-    };
-    network.sum_up();
-    network.train(x.into(), y.as_slice(), rates, iterations)
+    let needed = two_layer_scratch(D, H) + two_layer_params(D, H);
+    let mut scratch = Scratch::new(scratch, needed)?;
+    let theta = scratch.take(two_layer_params(D, H))?;
+    let (rows, last) = theta.split_at_mut_checked(H * D).unwrap_or((&mut [], &mut []));
+    for (k, row) in rows.chunks_exact_mut(D.max(1)).enumerate() {
+        row.iter_mut().zip(w1.as_mat().columns()).for_each(|(to, column)| {
+            *to = column.get(k).copied().unwrap_or(T::ZERO);
+        });
+    }
+    last.iter_mut().zip(w2.iter()).for_each(|(to, from)| *to = *from);
+    let mut network = TwoLayer::new(theta, D, H, scratch.rest())?;
+    let result = network.train(x.into(), y.as_slice(), rates, iterations);
+    for k in 0..H {
+        if let (Some((weights, second)), Some(to)) = (network.unit(k), w2.get_mut(k)) {
+            for (column, weight) in w1.as_mat_mut().columns().zip(weights) {
+                if let Some(to) = column.get_mut(k) {
+                    *to = weight;
+                }
+            }
+            *to = second;
+        }
+    }
+    result
 }
 
 /// Whether `layers` are two linear layers without biases and with one output.

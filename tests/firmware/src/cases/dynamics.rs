@@ -150,12 +150,11 @@ fn ensemble(memory: &mut Memory) -> Option<&[f32]> {
 
 #[inline(never)]
 fn spectrum(memory: &mut Memory) -> Option<&[f32]> {
-    let (x, weights) = memory.input[..72].split_at_checked(32)?;
-    let (w1, w2) = weights.split_at_checked(32)?;
+    let (x, theta) = memory.input[..72].split_at_checked(32)?;
     let (values, shares) = memory.output[..24].split_at_mut_checked(8)?;
     let scratch = &mut memory.scratch[..two_layer_spectrum_scratch(8, 8)];
-    let (x, w1) = (Mat::of(x, 4, 8), Mat::of(w1, 8, 4));
-    two_layer_spectrum(x, w1, w2, values, MatMut::of(shares, 2, 8), scratch).ok()?;
+    two_layer_spectrum(Mat::of(x, 4, 8), theta, 8, values, MatMut::of(shares, 2, 8), scratch)
+        .ok()?;
     memory.output.get(..24)
 }
 

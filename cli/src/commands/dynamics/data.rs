@@ -1,0 +1,219 @@
+//! `nanocurv dynamics data`: the linear teacher.
+
+use anyhow::{Context, Result, bail, ensure};
+use nanocurv::MatMut;
+use nanocurv::dynamics::teacher::{Modulation, Scales, Teacher, teacher_scratch};
+use nanocurv::random::Rng;
+
+use super::list::{Numbers, convert, pair};
+use crate::args::{Dtype, OutputArgs};
+use crate::array::{Array, Float, Matrix, zeros};
+use crate::exit::Outcome;
+use crate::report::Report;
+use crate::session::Session;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Result: `X` (N,D), `y`, `X_test` (M,D), `y_test` (without noise), `beta` \
+(the weights that y is made with), `singular_values` of X.
+
+Example:
+  nanocurv dynamics data --dim 2 --samples 10 --seed 12 --noise 1 --beta 1,1 --kappa 10 --p 1 --transform --out d.npz")]
+pub struct Args {
+    /// The number of features
+    #[arg(long, value_name = "D")]
+    dim: usize,
+    /// The number of training samples
+    #[arg(long, value_name = "N")]
+    samples: usize,
+    /// Seed of the generator; the same numbers on every machine
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
+    /// Standard deviation of the noise on y; two levels: half of the samples each, at random (with
+    /// --coupled-noise: along singular values of 1 and more, and of less [default: 0])
+    #[arg(long, value_name = "A[,B]", value_delimiter = ',', num_args = 1, default_value = "0")]
+    noise: Vec<f64>,
+    /// The teacher: D numbers or a file [default: drawn from N(0, 1)]
+    #[arg(long, value_name = "b1,..", allow_hyphen_values = true)]
+    beta: Option<Numbers>,
+    /// Standard deviations of the features before any map: one for all, one each, `geo` for a
+    /// geometric sequence over --range, or `halves` for 1 and 0.01
+    #[arg(long, value_name = "s|s1,..|geo|halves", default_value = "1")]
+    sigmas: String,
+    /// The ends of the geometric sequence
+    #[arg(long, value_name = "LO,HI", value_delimiter = ',', num_args = 1, default_value = "1,10")]
+    range: Vec<f64>,
+    /// Divide the standard deviations by sqrt(D)
+    #[arg(long)]
+    normalized: bool,
+    /// Replace the singular values of X: P of them by 1, the others by K
+    #[arg(long, value_name = "K")]
+    kappa: Option<f64>,
+    /// How many singular values are 1 [default: half of those that are not 0, rounded up]
+    #[arg(long, value_name = "P", requires = "kappa")]
+    p: Option<usize>,
+    /// Singular values evenly spaced from 1 to kappa in place of two levels
+    #[arg(long, requires = "kappa", conflicts_with = "p")]
+    continuous: bool,
+    /// How many singular values are 0 (at least D - N)
+    #[arg(long, value_name = "Z", requires = "kappa", default_value_t = 0)]
+    zero: usize,
+    /// Rotate X such that X^T X is diagonal
+    #[arg(long)]
+    transform: bool,
+    /// Divide the teacher by the new singular values, so that y does not feel them
+    #[arg(long, requires = "kappa")]
+    scale_beta: bool,
+    /// Noise along the left singular vectors of X
+    #[arg(long)]
+    coupled_noise: bool,
+    /// The number of test samples [default: 100 N]
+    #[arg(long, value_name = "M")]
+    test: Option<usize>,
+    #[command(flatten)]
+    out: OutputArgs,
+}
+
+/// Training and test data with all that made them.
+pub struct Sample<T> {
+    /// `N x D`
+    pub x: Matrix<T>,
+    /// `N`
+    pub y: Vec<T>,
+    /// `M x D`
+    pub x_test: Matrix<T>,
+    /// `M`, without noise
+    pub y_test: Vec<T>,
+    /// The teacher, scaled.
+    pub beta: Vec<T>,
+    /// Of `x`, descending.
+    pub singular_values: Vec<T>,
+}
+
+impl<T: Float> Sample<T> {
+    /// Draws `samples` training and `tests` test samples; the teacher too, unless it is given.
+    ///
+    /// # Errors
+    /// The core's.
+    pub fn draw(
+        teacher: &Teacher<'_, T>,
+        seed: u64,
+        beta: Option<Vec<T>>,
+        (dim, samples, tests): (usize, usize, usize),
+    ) -> Result<Self> {
+        let mut rng = Rng::seed(seed);
+        let mut s = Self {
+            x: Matrix { rows: samples, cols: dim, values: zeros(&[samples, dim])? },
+            y: zeros(&[samples])?,
+            x_test: Matrix { rows: tests, cols: dim, values: zeros(&[tests, dim])? },
+            y_test: zeros(&[tests])?,
+            beta: beta.unwrap_or_else(|| (0..dim).map(|_| rng.normal()).collect()),
+            singular_values: zeros(&[dim])?,
+        };
+        let mut map = zeros::<T>(&[dim, dim])?;
+        let mut scratch = zeros::<T>(&[teacher_scratch(dim)])?;
+        teacher.sample(
+            &mut rng,
+            &mut s.beta,
+            MatMut::of(&mut s.x.values, dim, samples),
+            &mut s.y,
+            MatMut::of(&mut map, dim, dim),
+            &mut s.singular_values,
+            &mut scratch,
+        )?;
+        teacher.sample_test(
+            &mut rng,
+            &s.beta,
+            nanocurv::Mat::of(&map, dim, dim),
+            MatMut::of(&mut s.x_test.values, dim, tests),
+            &mut s.y_test,
+            &mut scratch,
+        )?;
+        Ok(s)
+    }
+}
+
+impl Args {
+    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
+        match session.global.dtype {
+            Dtype::F32 => self.run_as::<f32>(session),
+            Dtype::F64 => self.run_as::<f64>(session),
+        }
+    }
+
+    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        self.out.validate()?;
+        ensure!(self.dim > 0, "--dim: found 0, needed at least 1");
+        ensure!(self.samples > 0, "--samples: found 0, needed at least 1");
+        let beta = self.beta.as_ref().map(|beta| beta.read::<T>("--beta")).transpose()?;
+        if let Some(beta) = &beta {
+            ensure!(
+                beta.len() == self.dim,
+                "--beta: found {} numbers, needed {}, one for each feature",
+                beta.len(),
+                self.dim
+            );
+        }
+        let noise = match convert::<T>("--noise", &self.noise)?.as_slice() {
+            [a] if self.coupled_noise => (*a, T::ZERO),
+            [a] => (*a, *a),
+            [a, b] => (*a, *b),
+            other => bail!("--noise: found {} numbers, needed one or two", other.len()),
+        };
+        let given;
+        let scales = match self.sigmas.as_str() {
+            "geo" | "geometric" => {
+                let (low, high) = pair("--range", &self.range)?;
+                Scales::Geometric(low, high)
+            }
+            "halves" => Scales::Halves,
+            text => {
+                let numbers: Result<Vec<f64>, _> =
+                    text.split(',').map(|n| n.trim().parse()).collect();
+                let numbers = numbers.ok().with_context(|| {
+                    format!("--sigmas: found '{text}', needed numbers separated by commas, geo or halves")
+                })?;
+                given = convert::<T>("--sigmas", &numbers)?;
+                match given.as_slice() {
+                    [one] => Scales::Constant(*one),
+                    several => {
+                        ensure!(
+                            several.len() == self.dim,
+                            "--sigmas: found {} numbers, needed 1 or {}",
+                            several.len(),
+                            self.dim
+                        );
+                        Scales::Each(&given)
+                    }
+                }
+            }
+        };
+        let modulation = self.kappa.map(|kappa| Modulation {
+            kappa: T::of(kappa),
+            ones: self.p,
+            continuous: self.continuous,
+            zeros: self.zero,
+        });
+        let teacher = Teacher {
+            scales,
+            normalized: self.normalized,
+            noise,
+            coupled_noise: self.coupled_noise,
+            modulation,
+            decoupled: self.transform,
+            scale_beta: self.scale_beta,
+        };
+        let tests = self.test.unwrap_or(self.samples.saturating_mul(100));
+        let sizes = (self.dim, self.samples, tests);
+        let sample = session.compute(|| Sample::draw(&teacher, self.seed, beta, sizes))?;
+        let mut report = Report::new();
+        report
+            .array("X", sample.x.into_array())
+            .array("y", Array::vector(sample.y))
+            .array("X_test", sample.x_test.into_array())
+            .array("y_test", Array::vector(sample.y_test))
+            .array("beta", Array::vector(sample.beta))
+            .array("singular_values", Array::vector(sample.singular_values));
+        session.finish(report, &self.out, None)
+    }
+}

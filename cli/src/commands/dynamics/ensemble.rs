@@ -1,0 +1,90 @@
+//! `nanocurv dynamics ensemble`: the teacher-student risk over random data.
+
+use anyhow::{Context, Result, ensure};
+use nanocurv::dynamics::ensemble::Ensemble;
+
+use super::curves::to_f64;
+use super::list::{convert, geometric};
+use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::array::{Array, Float};
+use crate::exit::Outcome;
+use crate::plot::{Figure, Panel, Scale};
+use crate::report::Report;
+use crate::session::Session;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Inputs of variance 1 / inputs, risk over the teacher's variance, gradient flow.
+Result: `t`, `risk`, `limit` (of training for ever), `best_time`, `best_risk`.
+
+Example:
+  nanocurv dynamics ensemble --alpha 0.9 --snr 5 --times 0,1,10,100 --plot ensemble.svg"
+)]
+pub struct Args {
+    /// Samples per input
+    #[arg(long, value_name = "A")]
+    alpha: f64,
+    /// Variance of the teacher's output over that of the noise
+    #[arg(long, value_name = "S")]
+    snr: f64,
+    /// Variance of the weights at the start over the teacher's
+    #[arg(long, value_name = "I", default_value_t = 0.0)]
+    inr: f64,
+    /// The times, in units of 1 / rate [default: 200 of equal ratio from 0.01 to 1000]
+    #[arg(long, value_name = "t1,..", value_delimiter = ',', num_args = 1)]
+    times: Vec<f64>,
+    #[command(flatten)]
+    out: OutputArgs,
+    #[command(flatten)]
+    plot: PlotArgs,
+}
+
+impl Args {
+    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
+        match session.global.dtype {
+            Dtype::F32 => self.run_as::<f32>(session),
+            Dtype::F64 => self.run_as::<f64>(session),
+        }
+    }
+
+    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        self.out.validate()?;
+        self.plot.validate()?;
+        let problem = Ensemble::new(T::of(self.alpha), T::of(self.snr), T::of(self.inr))
+            .context("--alpha, --snr, --inr")?;
+        let times =
+            if self.times.is_empty() { geometric(0.01, 1000.0, 200) } else { self.times.clone() };
+        for t in &times {
+            ensure!(*t >= 0.0, "--times: found {t}, needed at least 0");
+        }
+        let times = convert::<T>("--times", &times)?;
+        let (risk, (best_time, best_risk)) = session.compute(|| {
+            let risk: Vec<T> = times.iter().map(|t| problem.risk(*t)).collect();
+            (risk, problem.best_stop())
+        });
+        let limit = problem.limit().to_f64();
+        let (best_time, best_risk) = (best_time.to_f64(), best_risk.to_f64());
+        if let Some(path) = &self.plot.plot {
+            let mut panel = Panel::lines("")
+                .x("time (units of 1 / rate)", Scale::Log)
+                .y("risk (units of the teacher's variance)", Scale::Linear)
+                .series("average over data", &to_f64(&times), &to_f64(&risk))
+                .mark(best_time, best_risk, format!("min {best_time:.3}"));
+            if limit.is_finite() {
+                panel = panel.horizontal(limit, "trained for ever");
+            }
+            let title =
+                format!("Teacher and student: {} samples per input, SNR {}", self.alpha, self.snr);
+            Figure::new(title).panel(panel).write(path)?;
+            session.note(&format!("wrote {}", path.display()));
+        }
+        let mut report = Report::of("t", Array::vector(times));
+        report
+            .array("risk", Array::vector(risk))
+            .number("limit", limit)
+            .number("best_time", best_time)
+            .number("best_risk", best_risk);
+        session.finish(report, &self.out, None)
+    }
+}

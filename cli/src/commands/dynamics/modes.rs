@@ -1,0 +1,110 @@
+//! `nanocurv dynamics modes`: one decoupled mode in closed form.
+
+use anyhow::{Result, ensure};
+use nanocurv::dynamics::modes::Mode;
+
+use super::curves::to_f64;
+use super::list::convert;
+use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::array::{Array, Float};
+use crate::exit::Outcome;
+use crate::plot::{Figure, Panel, Scale};
+use crate::report::Report;
+use crate::session::Session;
+
+/// The arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "w' = sqrt(c^2 + r^2 w^2) (s - lambda w): c the imbalance of the layers, r = 2 sqrt(eta1 eta2).
+Result: `t`, `w`; with --approximation also the published approximation.
+
+Example:
+  nanocurv dynamics modes --c 0.3 --r 2 --s 1.2 --lambda 0.7 --w0 0.05 --times 0,0.5,1,2,4"
+)]
+pub struct Args {
+    /// The imbalance eta2 a^2 - eta1 b^2; 0: the logistic curve
+    #[arg(long, allow_negative_numbers = true)]
+    c: f64,
+    /// The coupling 2 sqrt(eta1 eta2); 0: linear regression
+    #[arg(long)]
+    r: f64,
+    /// The input-output value
+    #[arg(long, allow_negative_numbers = true)]
+    s: f64,
+    /// The eigenvalue of the inputs
+    #[arg(long)]
+    lambda: f64,
+    /// The weight at time 0
+    #[arg(long, allow_negative_numbers = true)]
+    w0: f64,
+    /// The times
+    #[arg(long, value_name = "t1,..", value_delimiter = ',', num_args = 1, required = true)]
+    times: Vec<f64>,
+    /// Also the approximation |w'| = (c + r w)(s - lambda w)
+    #[arg(long)]
+    approximation: bool,
+    #[command(flatten)]
+    out: OutputArgs,
+    #[command(flatten)]
+    plot: PlotArgs,
+}
+
+impl Args {
+    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
+        match session.global.dtype {
+            Dtype::F32 => self.run_as::<f32>(session),
+            Dtype::F64 => self.run_as::<f64>(session),
+        }
+    }
+
+    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        self.out.validate()?;
+        self.plot.validate()?;
+        let parameters = convert::<T>(
+            "--c, --r, --s, --lambda, --w0",
+            &[self.c, self.r, self.s, self.lambda, self.w0],
+        )?;
+        let [c, r, s, lambda, w0] = parameters[..] else { unreachable!("five in, five out") };
+        ensure!(self.r >= 0.0, "--r: found {}, needed at least 0", self.r);
+        ensure!(self.lambda >= 0.0, "--lambda: found {}, needed at least 0", self.lambda);
+        let times = convert::<T>("--times", &self.times)?;
+        for t in &self.times {
+            ensure!(*t >= 0.0, "--times: found {t}, needed at least 0");
+        }
+        let mode = Mode { c, r, s, lambda };
+        let w: Vec<T> = session.compute(|| times.iter().map(|t| mode.weight(w0, *t)).collect());
+        for (w, t) in w.iter().zip(&times) {
+            ensure!(
+                w.is_finite(),
+                "at time {t} the weight is beyond the range of numbers; take earlier times"
+            );
+        }
+        let approximation: Vec<T> = times.iter().map(|t| mode.approximation(w0, *t)).collect();
+        if let Some(path) = &self.plot.plot {
+            let t = to_f64(&times);
+            let mut panel = Panel::lines("").x("time", Scale::Linear).y("w", Scale::Linear).series(
+                "closed form",
+                &t,
+                &to_f64(&w),
+            );
+            if self.approximation {
+                panel = panel.series("approximation", &t, &to_f64(&approximation));
+            }
+            if self.lambda > 0.0 {
+                panel = panel.horizontal(self.s / self.lambda, "s / λ");
+            }
+            let title = format!(
+                "A mode: c = {}, r = {}, s = {}, λ = {}",
+                self.c, self.r, self.s, self.lambda
+            );
+            Figure::new(title).panel(panel).write(path)?;
+            session.note(&format!("wrote {}", path.display()));
+        }
+        let mut report = Report::of("t", Array::vector(times));
+        report.array("w", Array::vector(w));
+        if self.approximation {
+            report.array("approximation", Array::vector(approximation));
+        }
+        session.finish(report, &self.out, None)
+    }
+}
