@@ -121,18 +121,12 @@ fn linear_algebra(ledger: &Ledger) {
         let (s1, s2) = (noise(2 * n, 3), noise(2 * m, 4));
         let (s1, s2) = (Mat::of(&s1, 2, n), Mat::of(&s2, 2, m));
         let needed = linalg::hadamard_of_grams_scratch(n, m);
-        ledger.scratch("linalg::hadamard::hadamard_of_grams_scratch", needed, |s| {
+        ledger.scratch("linalg::hadamard::hadamard_of_grams_scratch", needed, |scratch| {
             let mut k = vec![0.0; n * m];
             let k = MatMut::of(&mut k, n, m);
-            linalg::hadamard_of_grams::<_, nanocurv::error::LinalgError>(
-                (s1, s2),
-                (s1, s2),
-                1.0,
-                1.0,
-                false,
-                k,
-                s,
-            )
+            let (s, x) = ((s1, s2), (s1, s2));
+            let grams = linalg::Grams { s, x, scale: 1.0, shift: 1.0, symmetric: false };
+            linalg::hadamard_of_grams::<_, nanocurv::error::LinalgError>(&grams, k, scratch)
         });
     }
 }
@@ -462,6 +456,51 @@ fn factors_of_networks(ledger: &Ledger) {
     }
 }
 
+fn natural_gradients(ledger: &Ledger) {
+    for (layers, theta) in networks() {
+        let net = Mlp::new(&layers, &theta).unwrap();
+        let (x, y) = (noise(3 * 4, 42), noise(2 * 4, 43));
+        let (x, targets) = (Mat::of(&x, 3, 4), Targets::Values(Mat::of(&y, 2, 4)));
+        let needed = kfac::natural_gradient_scratch(&layers, 4);
+        ledger.scratch("kfac::step::natural_gradient_scratch", needed, |s| {
+            let (of, by) = ((Loss::Mse, Reduction::Mean), (0.1, Damping::Pi));
+            kfac::natural_gradient(&net, x, targets, of, by, &mut vec![0.0; theta.len()], s)
+                .map(|_| ())
+        });
+        optimizer::<kfac::Factored>(ledger, (&layers, &theta), x, targets);
+        optimizer::<kfac::Exact>(ledger, (&layers, &theta), x, targets);
+        optimizer::<kfac::Corrected>(ledger, (&layers, &theta), x, targets);
+        ledger.hold("kfac::adam::adam_len", kfac::adam_len(theta.len()), 0.0, |s| {
+            kfac::Adam::new(0.1, s).step(&mut theta.clone(), &theta)
+        });
+    }
+}
+
+fn optimizer<R: kfac::Representation>(
+    ledger: &Ledger,
+    (layers, theta): (&[Layer], &[f64]),
+    x: Mat<'_, f64>,
+    targets: Targets<'_, f64>,
+) {
+    let net = network::Architecture::new(layers).unwrap();
+    let settings = kfac::Settings::standard(Loss::Mse);
+    let progress = || kfac::Progress::start(1.0, settings.decay);
+    let len = kfac::optimizer_len(layers, R::INVERSE);
+    let mut scratch = vec![f64::NAN; kfac::optimizer_scratch(layers, R::INVERSE, 4)];
+    let run = |state: &mut [f64], scratch: &mut [f64]| {
+        let (mut theta, fisher) = (theta.to_vec(), || Fisher::TypeTwo);
+        let mut optimizer = kfac::Optimizer::<_, R>::new(layers, settings, progress(), state)?;
+        // The second step has an update before it.
+        optimizer.step(&net, &mut theta, x, targets, fisher(), scratch)?;
+        optimizer.step(&net, &mut theta, x, targets, fisher(), scratch).map(|_| ())
+    };
+    ledger.hold("kfac::optimizer::optimizer_len", len, 0.0, |state| run(state, &mut scratch));
+    let needed = kfac::optimizer_scratch(layers, R::INVERSE, 4);
+    ledger.scratch("kfac::optimizer::optimizer_scratch", needed, |scratch| {
+        run(&mut vec![0.0; len], scratch)
+    });
+}
+
 fn curvature_operators(ledger: &Ledger) {
     for (layers, theta) in networks() {
         let net = Mlp::new(&layers, &theta).unwrap();
@@ -565,6 +604,15 @@ fn solvers_and_estimators(ledger: &Ledger) {
 
     ledger.scratch("curvature::cg::cg_scratch", curvature::cg_scratch(n, own, rough_own), |s| {
         curvature::cg(&a, &rough, &b, &mut vec![0.0; n], until, s).map(|_| ())
+    });
+    // The typed front's own: the same solvers on the Hessian of one batch.
+    let (hessian, one) = (Hessian::new(risk), curvature::Identity { size: n });
+    ledger.scratch("curvature::typed::solve_scratch", curvature::solve_scratch(&layers, 6), |s| {
+        let damped = curvature::Damped::new(hessian, 0.1)?;
+        curvature::cg(&damped, &one, &b, &mut vec![0.0; n], until, s).map(|_| ())
+    });
+    ledger.scratch("curvature::typed::trace_scratch", curvature::trace_scratch(&layers, 6), |s| {
+        curvature::hutchinson_trace(&hessian, probe, 4, 1, s).map(|_| ())
     });
     let needed = curvature::neumann_scratch(n, own, rough_own);
     ledger.scratch("curvature::neumann::neumann_scratch", needed, |s| {
@@ -710,6 +758,7 @@ fn every_scratch_function_says_exactly_how_many_values_are_needed() {
     kronecker_algebra(&ledger);
     curvature_blocks(&ledger);
     factors_of_networks(&ledger);
+    natural_gradients(&ledger);
     curvature_operators(&ledger);
     solvers_and_estimators(&ledger);
     training_dynamics(&ledger);
