@@ -6,8 +6,10 @@
 mod endings;
 mod export;
 mod inputs;
+mod kron;
 mod plan;
 mod results;
+mod train;
 
 use std::path::{Path, PathBuf};
 

@@ -183,7 +183,9 @@ impl<T: Float> Reference<T> {
     fn new(g: Vec<f64>, shape: FitShape, seed: u64) -> Self {
         let mut rng = Rng::seed(seed);
         // What the start of the parameters draws.
-        (0..shape.parameters()).for_each(|_| drop(rng.normal::<T>()));
+        for _ in 0..shape.parameters() {
+            let _: T = rng.normal();
+        }
         Self { g, shape, rng, losses: Vec::new(), precision: std::marker::PhantomData }
     }
 

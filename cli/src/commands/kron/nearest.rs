@@ -167,16 +167,11 @@ pub fn find<T: Float>(
 }
 
 fn views<T: Real>(factors: &[(Vec<T>, Vec<T>)], shape: FactorSizes) -> Vec<Kron<'_, T>> {
-    let view = |(left, right): &'_ (Vec<T>, Vec<T>)| Kron {
+    let pairs = factors.iter().map(|(left, right)| Kron {
         left: Mat::of(left, shape.left, shape.left),
         right: Mat::of(right, shape.right, shape.right),
-    };
-    // A closure cannot name the lifetime of its argument's views.
-    factors.iter().map(|pair| unify(pair, view)).collect()
-}
-
-fn unify<'a, T, R>(pair: &'a (Vec<T>, Vec<T>), view: impl Fn(&'a (Vec<T>, Vec<T>)) -> R) -> R {
-    view(pair)
+    });
+    pairs.collect()
 }
 
 impl<T: Float> Found<T> {

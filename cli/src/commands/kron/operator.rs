@@ -190,7 +190,7 @@ pub fn apply<T: Float>(
         if damping != 0.0 {
             y.iter_mut().zip(x).for_each(|(y, x)| *y += T::of(damping) * *x);
         }
-        Ok(())
+        anyhow::Ok(())
     })?;
     Ok(found)
 }

@@ -209,7 +209,12 @@ fn nearest_sum<T: Float>() -> Result<Difference> {
         let mut pair = |scale: f64| {
             let mut large = random::<f64>((nl, nl), &mut rng).to_f64();
             large.iter_mut().for_each(|v| *v *= scale);
-            dense::kronecker(&large, (nl, nl), &random((nr, nr), &mut rng).to_f64(), (nr, nr))
+            dense::kronecker(
+                &large,
+                (nl, nl),
+                &random::<f64>((nr, nr), &mut rng).to_f64(),
+                (nr, nr),
+            )
         };
         let (x, y) = (pair(1.0), pair(0.2));
         let g: Vec<T> = x.iter().zip(y).map(|(x, y)| T::of(x + y)).collect();
