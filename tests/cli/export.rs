@@ -50,8 +50,19 @@ fn exported_networks_compile_and_hold_the_bits_of_the_file() {
         (reference("nobias_relu/net.safetensors"), "relu"),
     ];
     let names = [
-        "identity", "relu", "leaky-relu", "tanh", "sigmoid", "softplus", "silu", "gelu",
-        "gelu-tanh", "erf", "sin", "elu", "normalized-relu",
+        "identity",
+        "relu",
+        "leaky-relu",
+        "tanh",
+        "sigmoid",
+        "softplus",
+        "silu",
+        "gelu",
+        "gelu-tanh",
+        "erf",
+        "sin",
+        "elu",
+        "normalized-relu",
     ];
     nets.extend(names.map(|name| (reference("tanh_scalar/net.safetensors"), name)));
     let (mut modules, mut prints, mut expected) = (String::new(), String::new(), String::new());

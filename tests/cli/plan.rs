@@ -57,7 +57,8 @@ fn sizes_are_those_of_the_library() {
 fn tasks_in_turn_share_their_scratch_and_states_add_up() {
     let one = |task: &str| plan(&["--dtype", "f32", "--task", task], 0);
     let (forward, ntk, both) = (one("forward"), one("ntk"), one("forward,ntk"));
-    let bytes = |plan: &Value, name: &str, kind: &str| part(plan, name, kind)["bytes"].as_u64().unwrap();
+    let bytes =
+        |plan: &Value, name: &str, kind: &str| part(plan, name, kind)["bytes"].as_u64().unwrap();
     let lasting = 4 * (121 + 32);
     let stack = |plan: &Value| {
         let rows = plan["measured"].as_array().unwrap();
@@ -69,7 +70,10 @@ fn tasks_in_turn_share_their_scratch_and_states_add_up() {
     };
     let results = |names: &[&str]| names.iter().map(|n| bytes(&both, n, "result")).sum::<u64>();
     let scratch = |name: &str| bytes(&both, name, "scratch");
-    assert_eq!(forward["ram"], lasting + results(&["forward"]) + scratch("forward") + stack(&forward));
+    assert_eq!(
+        forward["ram"],
+        lasting + results(&["forward"]) + scratch("forward") + stack(&forward)
+    );
     assert_eq!(
         both["ram"],
         lasting
@@ -92,7 +96,10 @@ fn tasks_in_turn_share_their_scratch_and_states_add_up() {
 fn figures_are_measured_or_say_what_they_were_measured_on() {
     let plan_of = |args: &[&str]| plan(args, 0)["measured"][0].clone();
     let exact = plan_of(&["--task", "ntk"]);
-    assert_eq!((&exact["exact"], &exact["measured_as"]), (&true.into(), &"ntk 4-8-8-1 batch 8".into()));
+    assert_eq!(
+        (&exact["exact"], &exact["measured_as"]),
+        (&true.into(), &"ntk 4-8-8-1 batch 8".into())
+    );
     assert!(exact["instructions"].is_u64());
     let other = plan_of(&["--task", "ntk", "--batch", "3"]);
     assert_eq!(other["exact"], false);
@@ -118,18 +125,26 @@ fn what_does_not_fit_exits_with_1_and_says_by_how_much() {
         let fits = ram_less + flash_less == 0;
         let result = plan(&[&args[..], &limits].concat(), i32::from(!fits));
         assert_eq!(result["fits"], fits);
-        assert_eq!((&result["ram_limit"], &result["flash_limit"]), (&ram_limit.into(), &flash_limit.into()));
+        assert_eq!(
+            (&result["ram_limit"], &result["flash_limit"]),
+            (&ram_limit.into(), &flash_limit.into())
+        );
         let mut command = nanocurv();
         command.args(NET).args(args).args(limits);
         let (stdout, _) = run(&mut command, i32::from(!fits));
         let says = |what: &str, less: u64| match less {
             0 => stdout.contains(&format!("{what}: ")) && stdout.contains("bytes, 0 left"),
-            _ => stdout.contains(&format!("do not fit {}, {less} too many",
-                if what == "ram" { ram_limit } else { flash_limit })),
+            _ => stdout.contains(&format!(
+                "do not fit {}, {less} too many",
+                if what == "ram" { ram_limit } else { flash_limit }
+            )),
         };
         assert!(says("ram", ram_less) && says("flash", flash_less), "{stdout}");
     }
-    assert_eq!(plan(&[&args[..], &["--ram", "64k", "--flash", "1M"]].concat(), 0)["ram_limit"], 65536);
+    assert_eq!(
+        plan(&[&args[..], &["--ram", "64k", "--flash", "1M"]].concat(), 0)["ram_limit"],
+        65536
+    );
 }
 
 #[test]
@@ -153,8 +168,14 @@ fn nonsense_is_refused() {
         (&["plan", "--arch", "4-0-1", "--activation", "tanh"][..], "'0'"),
         (&["plan", "--arch", "4", "--activation", "tanh"], "at least two widths"),
         (&["plan", "--arch", "4-8-8-1"], "give --activation"),
-        (&["plan", "--arch", "4-8-8-1", "--activation", "tanh,relu,tanh"], "found 3 names, needed 2"),
-        (&["plan", "--arch", "4-8-1", "--activation", "tanh", "--net", "a.npz"], "cannot be used with"),
+        (
+            &["plan", "--arch", "4-8-8-1", "--activation", "tanh,relu,tanh"],
+            "found 3 names, needed 2",
+        ),
+        (
+            &["plan", "--arch", "4-8-1", "--activation", "tanh", "--net", "a.npz"],
+            "cannot be used with",
+        ),
         (&["plan", "--activation", "tanh"], "--arch"),
         (&["plan", "--net", "no.npz", "--no-bias"], "--no-bias"),
         (&["plan", "--arch", "4-1", "--batch", "0"], "--batch"),

@@ -81,9 +81,8 @@ impl Curve {
             }
             panel
         };
-        let positive = |names| {
-            named(names).into_iter().flatten().all(|(_, y)| y.iter().all(|y| *y > 0.0))
-        };
+        let positive =
+            |names| named(names).into_iter().flatten().all(|(_, y)| y.iter().all(|y| *y > 0.0));
         let losses = [("loss", "training"), ("validation_loss", "validation")];
         let scale = if positive(losses) { Scale::Log } else { Scale::Linear };
         let panel = |heading: &str, y: &str, scale| {

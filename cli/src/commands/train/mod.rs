@@ -24,8 +24,12 @@ use curve::{Curve, Row};
 pub use optimizer::{Engine, Kind, OptimizerArgs};
 pub use samples::{Batches, Samples, Score};
 
-/// The damping that K-FAC starts with.
-const DAMPING: f64 = 1.0;
+/// The damping that K-FAC starts with, and the factor per step by which it moves. Small networks
+/// on whole data sets bear less damping, and sooner, than the paper's large ones: of the start
+/// 0.01 to 10 and the factor 0.8 to 0.95, on the digits and diabetes sets, these are in the middle
+/// of where a run of 200 steps hardly depends on them.
+const DAMPING: f64 = 0.1;
+const DAMPING_DECAY: f64 = 0.9;
 
 /// A loss that has grown this much past the first is not coming back.
 const DIVERGED: f64 = 1e6;
@@ -148,16 +152,16 @@ impl Args {
             anyhow::Ok((net, Samples::new(data.x, targets)))
         })?;
         let run = self.describe(&net, session.global.dtype, samples.len());
-        let resumed = session
-            .read(|| self.resume.as_ref().map(|path| checkpoint::load::<T>(path, &run)).transpose())?;
+        let resumed = session.read(|| {
+            self.resume.as_ref().map(|path| checkpoint::load::<T>(path, &run)).transpose()
+        })?;
         let split = self.validation.map(|share| samples.split(share, self.seed)).transpose()?;
         let (training, validation) = match &split {
             Some((training, validation)) => (training, Some(validation)),
             None => (&samples, None),
         };
         let (loss, reduction) = self.loss.core();
-        let problem =
-            Problem { net: net.architecture()?, training, validation, loss, reduction };
+        let problem = Problem { net: net.architecture()?, training, validation, loss, reduction };
 
         let start = match (resumed, &self.resume) {
             (Some(checkpoint), Some(path)) => self
@@ -258,7 +262,8 @@ impl Args {
 
     /// The optimiser before its first step.
     fn engine<T: Float>(&self, problem: &Problem<'_, T>) -> Engine<T> {
-        let size = self.batch_size.map_or(problem.training.len(), |b| b.min(problem.training.len()));
+        let size =
+            self.batch_size.map_or(problem.training.len(), |b| b.min(problem.training.len()));
         self.optimizer.engine(&problem.net, problem.loss, problem.reduction, size, self.seed)
     }
 

@@ -27,25 +27,26 @@ pub struct OptimizerArgs {
     /// otherwise take the minimum of the quadratic model]
     #[arg(long, value_name = "M")]
     pub momentum: Option<f64>,
-    /// kfac, ekfac: the damping that training starts with
+    /// kfac, ekfac: the damping that training starts with [default: 0.1]
     #[arg(long, value_name = "L")]
     pub damping: Option<f64>,
     /// kfac: how the damping enters the factors [default: pi]
     #[arg(long, value_enum, value_name = "MODE")]
     pub damping_mode: Option<DampingMode>,
-    /// kfac, ekfac: steps from one decision about the damping to the next; 0 keeps it
+    /// kfac, ekfac: steps from one decision about the damping to the next; 0 keeps it [default: 5]
     #[arg(long, value_name = "N")]
     pub damping_interval: Option<u32>,
-    /// kfac, ekfac: the factor per step by which the damping is lowered or raised
+    /// kfac, ekfac: the factor per step by which the damping is lowered or raised [default: 0.9]
     #[arg(long, value_name = "F")]
     pub damping_decay: Option<f64>,
     /// kfac, ekfac: the decay of the factors' moving average; 0 takes each batch's own
+    /// [default: 0.95]
     #[arg(long, value_name = "F")]
     pub ema: Option<f64>,
-    /// kfac, ekfac: steps from one refresh of the inverse to the next
+    /// kfac, ekfac: steps from one refresh of the inverse to the next [default: 1]
     #[arg(long, value_name = "N")]
     pub refresh: Option<u32>,
-    /// kfac, ekfac: the vectors that the output factors are made of
+    /// kfac, ekfac: the vectors that the output factors are made of [default: type-2]
     #[arg(long, value_enum, value_name = "KIND")]
     pub fisher: Option<FisherKind>,
     /// kfac, ekfac with a learning rate: the largest squared length of a step in the curvature's
@@ -120,9 +121,21 @@ pub struct Engine<T> {
 /// The optimisers with what of their state is no array.
 #[derive(Debug)]
 enum Rule<T> {
-    Kfac { settings: Settings<T>, progress: Progress<T>, inverse: Inverse, fisher: FisherKind, seed: u64 },
-    Sgd { rate: T, momentum: T },
-    Adam { rate: T, progress: AdamProgress<T> },
+    Kfac {
+        settings: Settings<T>,
+        progress: Progress<T>,
+        inverse: Inverse,
+        fisher: FisherKind,
+        seed: u64,
+    },
+    Sgd {
+        rate: T,
+        momentum: T,
+    },
+    Adam {
+        rate: T,
+        progress: AdamProgress<T>,
+    },
 }
 
 impl Kind {
@@ -159,12 +172,22 @@ impl OptimizerArgs {
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let share = |x: f64| (0.0..1.0).contains(&x);
         for (option, value, holds, needed) in [
-            ("--learning-rate", self.learning_rate, positive as fn(f64) -> bool, "a positive number"),
+            (
+                "--learning-rate",
+                self.learning_rate,
+                positive as fn(f64) -> bool,
+                "a positive number",
+            ),
             ("--damping", self.damping, positive, "a positive number"),
             ("--clip", self.clip, positive, "a positive number"),
             ("--momentum", self.momentum, share, "a number from 0 to below 1"),
             ("--ema", self.ema, share, "a number from 0 to below 1"),
-            ("--damping-decay", self.damping_decay, |x| x > 0.0 && x < 1.0, "a number between 0 and 1"),
+            (
+                "--damping-decay",
+                self.damping_decay,
+                |x| x > 0.0 && x < 1.0,
+                "a number between 0 and 1",
+            ),
         ] {
             if let Some(value) = value {
                 ensure!(holds(value), "{option}: found {value}, needed {needed}");
@@ -172,7 +195,9 @@ impl OptimizerArgs {
         }
         ensure!(self.refresh != Some(0), "--refresh: found 0, needed at least 1");
         ensure!(
-            !self.optimizer.is_kfac() || self.momentum.is_none_or(|m| m == 0.0) || self.learning_rate.is_some(),
+            !self.optimizer.is_kfac()
+                || self.momentum.is_none_or(|m| m == 0.0)
+                || self.learning_rate.is_some(),
             "--momentum of {name} goes with --learning-rate; without one both follow from the \
              quadratic model (--momentum 0 leaves the last step out)"
         );
@@ -201,7 +226,7 @@ impl OptimizerArgs {
                 None => StepRule::Quadratic { momentum: self.momentum.is_none() },
             },
             schedule: (self.damping_interval != Some(0)).then(|| Schedule {
-                decay: self.damping_decay.map_or(schedule.decay, T::of),
+                decay: T::of(self.damping_decay.unwrap_or(super::DAMPING_DECAY)),
                 interval: self.damping_interval.unwrap_or(schedule.interval),
                 ..schedule
             }),
@@ -224,7 +249,11 @@ impl OptimizerArgs {
         let (rule, state, scratch) = match self.optimizer {
             Kind::Sgd => {
                 let momentum = T::of(self.momentum.unwrap_or(0.0));
-                (Rule::Sgd { rate: rate(0.01), momentum }, params, accumulate_scratch(layers, batch))
+                (
+                    Rule::Sgd { rate: rate(0.01), momentum },
+                    params,
+                    accumulate_scratch(layers, batch),
+                )
             }
             Kind::Adam => (
                 Rule::Adam { rate: rate(0.001), progress: AdamProgress::START },
@@ -351,7 +380,8 @@ impl<T: Float> Engine<T> {
                 *progress = AdamProgress { power1: *power1, power2: *power2 };
             }
             (Rule::Kfac { progress, settings, .. }, [damping, weight], [count, steps]) => {
-                let average = MovingAverage { decay: settings.decay, weight: *weight, count: *count };
+                let average =
+                    MovingAverage { decay: settings.decay, weight: *weight, count: *count };
                 *progress = Progress { damping: *damping, average, steps: *steps };
             }
             _ => anyhow::bail!("the optimizer's state is damaged"),

@@ -43,9 +43,9 @@ impl<T: Float> Samples<T> {
     pub fn new(x: Matrix<T>, y: Targets<T>) -> Self {
         let y = match y {
             Targets::Values(y) => Wanted::Values(y),
-            Targets::Labels(y) => {
-                Wanted::Labels(y.into_iter().map(|c| u32::try_from(c).unwrap_or(u32::MAX)).collect())
-            }
+            Targets::Labels(y) => Wanted::Labels(
+                y.into_iter().map(|c| u32::try_from(c).unwrap_or(u32::MAX)).collect(),
+            ),
         };
         Self { x, y }
     }
@@ -188,7 +188,12 @@ impl Score {
         let (n, outputs) = (samples.len(), net.outputs());
         let mut f = vec![T::ZERO; n * outputs];
         let mut scratch = vec![T::ZERO; network::forward_scratch(net.layers(), n)];
-        network::forward(net, samples.inputs(), nanocurv::MatMut::of(&mut f, outputs, n), &mut scratch)?;
+        network::forward(
+            net,
+            samples.inputs(),
+            nanocurv::MatMut::of(&mut f, outputs, n),
+            &mut scratch,
+        )?;
         let f = Mat::of(&f, outputs, n);
         let sum = loss.value(f, samples.targets())?;
         let scale: T = loss.scale(reduction, n, outputs);
