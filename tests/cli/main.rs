@@ -9,6 +9,7 @@ mod inputs;
 mod kron;
 mod plan;
 mod results;
+mod train;
 
 use std::path::{Path, PathBuf};
 

@@ -24,8 +24,12 @@ use curve::{Curve, Row};
 pub use optimizer::{Engine, Kind, OptimizerArgs};
 pub use samples::{Batches, Samples, Score};
 
-/// The damping that K-FAC starts with.
-const DAMPING: f64 = 1.0;
+/// The damping that K-FAC starts with, and the factor per step by which it moves. Small networks
+/// on whole data sets bear less damping, and sooner, than the paper's large ones: of the start
+/// 0.01 to 10 and the factor 0.8 to 0.95, on the digits and diabetes sets, these are in the middle
+/// of where a run of 200 steps hardly depends on them.
+const DAMPING: f64 = 0.1;
+const DAMPING_DECAY: f64 = 0.9;
 
 /// A loss that has grown this much past the first is not coming back.
 const DIVERGED: f64 = 1e6;

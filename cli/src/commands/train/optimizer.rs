@@ -27,25 +27,26 @@ pub struct OptimizerArgs {
     /// otherwise take the minimum of the quadratic model]
     #[arg(long, value_name = "M")]
     pub momentum: Option<f64>,
-    /// kfac, ekfac: the damping that training starts with
+    /// kfac, ekfac: the damping that training starts with [default: 0.1]
     #[arg(long, value_name = "L")]
     pub damping: Option<f64>,
     /// kfac: how the damping enters the factors [default: pi]
     #[arg(long, value_enum, value_name = "MODE")]
     pub damping_mode: Option<DampingMode>,
-    /// kfac, ekfac: steps from one decision about the damping to the next; 0 keeps it
+    /// kfac, ekfac: steps from one decision about the damping to the next; 0 keeps it [default: 5]
     #[arg(long, value_name = "N")]
     pub damping_interval: Option<u32>,
-    /// kfac, ekfac: the factor per step by which the damping is lowered or raised
+    /// kfac, ekfac: the factor per step by which the damping is lowered or raised [default: 0.9]
     #[arg(long, value_name = "F")]
     pub damping_decay: Option<f64>,
     /// kfac, ekfac: the decay of the factors' moving average; 0 takes each batch's own
+    /// [default: 0.95]
     #[arg(long, value_name = "F")]
     pub ema: Option<f64>,
-    /// kfac, ekfac: steps from one refresh of the inverse to the next
+    /// kfac, ekfac: steps from one refresh of the inverse to the next [default: 1]
     #[arg(long, value_name = "N")]
     pub refresh: Option<u32>,
-    /// kfac, ekfac: the vectors that the output factors are made of
+    /// kfac, ekfac: the vectors that the output factors are made of [default: type-2]
     #[arg(long, value_enum, value_name = "KIND")]
     pub fisher: Option<FisherKind>,
     /// kfac, ekfac with a learning rate: the largest squared length of a step in the curvature's
@@ -225,7 +226,7 @@ impl OptimizerArgs {
                 None => StepRule::Quadratic { momentum: self.momentum.is_none() },
             },
             schedule: (self.damping_interval != Some(0)).then(|| Schedule {
-                decay: self.damping_decay.map_or(schedule.decay, T::of),
+                decay: T::of(self.damping_decay.unwrap_or(super::DAMPING_DECAY)),
                 interval: self.damping_interval.unwrap_or(schedule.interval),
                 ..schedule
             }),
