@@ -683,19 +683,18 @@ fn training_dynamics(ledger: &Ledger) {
             let modes = Modes::new(&lambda, &beta, &epsilon)?;
             flow::integrate(modes, rates, 1e-2, 3, &mut 0.1, &mut vec![0.1; d], s)
         });
-        let (w1, w2) = (noise(h * d, 35), noise(h, 36));
-        let w1 = Mat::of(&w1, h, d);
+        let theta = noise(h * d + h, 35);
         let needed = spectrum::two_layer_grams_scratch(n, h);
         ledger.scratch("dynamics::spectrum::two_layer_grams_scratch", needed, |s| {
             let (mut k1, mut k2) = (vec![0.0; n * n], vec![0.0; n * n]);
             let (k1, k2) = (MatMut::of(&mut k1, n, n), MatMut::of(&mut k2, n, n));
-            spectrum::two_layer_grams(x, w1, &w2, k1, k2, s)
+            spectrum::two_layer_grams(x, &theta, h, k1, k2, s)
         });
         let needed = spectrum::two_layer_spectrum_scratch(n, h);
         ledger.scratch("dynamics::spectrum::two_layer_spectrum_scratch", needed, |s| {
             let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
             let shares = MatMut::of(&mut shares, 2, n);
-            spectrum::two_layer_spectrum(x, w1, &w2, &mut values, shares, s).map(|_| ())
+            spectrum::two_layer_spectrum(x, &theta, h, &mut values, shares, s).map(|_| ())
         });
         let needed = spectrum::jacobian_spectrum_scratch(n);
         ledger.scratch("dynamics::spectrum::jacobian_spectrum_scratch", needed, |s| {

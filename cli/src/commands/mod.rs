@@ -7,9 +7,9 @@ use crate::exit::Outcome;
 use crate::session::Session;
 
 pub mod completions;
+pub mod curvature;
 pub mod dynamics;
 pub mod export;
-pub mod curvature;
 pub mod jacobian;
 pub mod kfac;
 pub mod kron;

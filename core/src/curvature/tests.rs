@@ -452,7 +452,7 @@ fn the_typed_front_is_the_run_time_one() {
     assert!((0..P).all(|i| (d[i] - h[(i, i)]).abs() <= 5.0 * error[i] + 1e-12));
     // The leading eigenpair, and the same eigenvalue as the last node of a full Krylov space.
     let (mut values, mut vectors) = ([0.0; 1], crate::SMatrix::<f64, P, 1>::zeros());
-    const EIGEN: usize = super::eigenpairs_scratch(P, 10, hessian_scratch(Small::LAYERS, 5));
+    const EIGEN: usize = eigenpairs_scratch(P, 10, hessian_scratch(Small::LAYERS, 5));
     problem
         .eigenpairs::<P, 1, 10, EIGEN>(
             Curvature::Hessian,

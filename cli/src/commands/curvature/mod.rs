@@ -16,7 +16,7 @@ use crate::args::{
     Targets,
 };
 use crate::array::{Array, Float, zeros};
-use crate::check::{Check, Difference};
+use crate::check::Difference;
 use crate::exit::Outcome;
 use crate::io::{self, Source};
 use crate::parallel;
@@ -503,9 +503,4 @@ fn matrix<T: Float>(
 fn kfac_factors<T: Float>(problem: &Problem<T>) -> Result<Vec<T>> {
     let x: Mat<'_, T> = problem.data.x.batch();
     factors::accumulate(&problem.net, x, &problem.targets, problem.loss, problem.fisher)
-}
-
-/// A check of several arrays: the worst.
-fn worst(checks: impl IntoIterator<Item = Check>) -> Option<Check> {
-    checks.into_iter().reduce(Check::worse)
 }

@@ -48,7 +48,7 @@ pub fn loss_and_risk<T: Float>(
     tolerance: f64,
 ) -> Panel {
     let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
-    let (loss, risk) = (to_f64(&record.loss), to_f64(&record.risk));
+    let risk = to_f64(&record.risk);
     let unit = match problem.risk {
         Risk::L2 => "sum of squares",
         Risk::L1 => "sum (risk: of absolute values)",

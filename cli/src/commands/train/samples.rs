@@ -55,6 +55,11 @@ impl<T: Float> Samples<T> {
         self.x.rows
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The core's view of the inputs.
     pub fn inputs(&self) -> Mat<'_, T> {
         self.x.batch()
