@@ -234,7 +234,7 @@ fn the_best_parameters_are_kept_on_request() {
     // A rate at which the loss goes up and down.
     let mut command = diabetes("sgd", 40);
     command
-        .args(["--learning-rate", "0.3", "--momentum", "0.9", "--keep", "best", "--out"])
+        .args(["--learning-rate", "0.45", "--momentum", "0.9", "--keep", "best", "--out"])
         .arg(&out);
     let result = json(&mut command);
     assert_ne!(result["best_iteration"], 40);

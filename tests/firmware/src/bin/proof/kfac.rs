@@ -93,8 +93,8 @@ pub fn functions<T: Real>() {
         Kronecker::<T>::solve,
         Kronecker::<T>::root,
         Kronecker::<T>::factor,
-        Factored::<T>::solve,
-        Factored::<T>::logdet,
+        FactoredBlock::<T>::solve,
+        FactoredBlock::<T>::logdet,
     );
     keep!(
         preconditioner_len,
