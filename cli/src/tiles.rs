@@ -1,6 +1,6 @@
 //! Large kernels: tiles of the core's algorithm, in parallel.
 //!
-//! Each batch is cut into blocks of [`BLOCK`] samples with a tape of their own; the result is cut
+//! Each batch is cut into blocks of 256 samples with a tape of their own; the result is cut
 //! into stripes, one block of the first batch against all blocks of the second, which threads
 //! take one after the other, the longest first. Of a symmetric result the lower tiles are
 //! computed and mirrored in place. Held are the result, the tapes, and for each thread two tiles.

@@ -65,7 +65,7 @@ pub fn write(tensors: &[(String, Array)]) -> Result<Vec<u8>> {
     write_with(tensors, None)
 }
 
-/// As [`write`], with words about them, which readers of the tensors pass over.
+/// As [`write()`], with words about them, which readers of the tensors pass over.
 ///
 /// # Errors
 /// As there.

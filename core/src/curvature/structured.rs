@@ -7,7 +7,7 @@
 //! ```
 //! W_l enters only through `Z_l = s W X + t b`, and linearly, so that a column of H is a
 //! derivative along one pre-activation times an input. For each of the `sum d_l` units (l, o) one
-//! [tangent](super::tangent) pass along `dZ_l = e_o` over the tile gives RG and RX, hence T (rows
+//! tangent pass along `dZ_l = e_o` over the tile gives RG and RX, hence T (rows
 //! of the layers from l on, in panels that stay in cache), and one product with `X_{l-1}^T`
 //! (N x d_{l-1}) the unit's columns. Biases are the same with the input 1. The GGN and the Fisher
 //! matrices drop the second-order terms: `T = s_k RG_k X_{k-1}`.
@@ -113,7 +113,7 @@ const fn panel_rows(layers: &[Layer]) -> usize {
     max
 }
 
-/// Scratch of the linearisation that [`TilePoint::record`] makes.
+/// Scratch of the linearisation that `TilePoint::record` makes.
 pub const fn tile_scratch(layers: &[Layer], tile: usize, hessian: bool) -> usize {
     point_len(layers, tile, if hessian { Order::Second } else { Order::First })
 }
@@ -141,7 +141,7 @@ pub struct TilePoint<'p, T> {
 }
 
 impl<'p, T: Real> TilePoint<'p, T> {
-    /// The linearisations' recipes, in the order of the tiles: [`TilePoint::record`] each.
+    /// The linearisations' recipes, in the order of the tiles: `TilePoint::record` each.
     pub fn tiles<'a>(
         risk: &Risk<'a, T>,
         curvature: Curvature,

@@ -17,7 +17,7 @@ use crate::scratch::Scratch;
 /// The determinant by its sign and logarithm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LogDeterminant<T> {
-    /// 1, -1, or 0 where a factor is singular (within rounding; see [`lu`]).
+    /// 1, -1, or 0 where a factor is singular (within rounding; see [`lu()`]).
     pub sign: T,
     /// `ln |det|`; `-MAX` where a factor is singular.
     pub log: T,

@@ -1,6 +1,6 @@
 //! `nanocurv validate`: every check on the example cases shipped with the program.
 //!
-//! A topic is a module with `pub fn checks() -> Vec<Check>`, listed in [`all`].
+//! A topic is a module with `pub fn checks() -> Vec<Check>`, listed in `all`.
 
 use std::fmt;
 use std::io::Write;
