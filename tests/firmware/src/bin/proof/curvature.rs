@@ -1,7 +1,13 @@
 //! Curvature operators.
 
 use nanocurv::curvature::*;
-use nanocurv::{Mat, MatMut, Real};
+use nanocurv::network::Network;
+use nanocurv::{Mat, MatMut, Real, mlp};
+
+mlp! { Net: 3 => 5 tanh => 4 relu => 2 }
+const PARAMS: usize = Net::PARAMS;
+/// More than any of the typed functions takes.
+const SCRATCH: usize = 16384;
 
 /// The methods of an operator.
 macro_rules! operator {
@@ -29,6 +35,7 @@ pub fn functions<T: Real>() {
         Jacobian::<T>::with_tile,
         Hessian::<T>::new,
         Ggn::<T>::new,
+        CurvatureOperator::<T>::new,
         EmpiricalFisher::<T>::new,
         MonteCarloFisher::<T>::new,
     );
@@ -61,6 +68,27 @@ pub fn functions<T: Real>() {
         Probe::draw::<T>,
         solvers::<T, Ggn<T>>,
         estimators::<T, Ggn<T>>,
+    );
+    keep!(DampedInverse::<T>::kfac, DampedInverse::<T>::ekfac, solve_scratch, trace_scratch);
+    operator!(DampedInverse<T>, CurvatureOperator<T>);
+    keep!(
+        Problem::<Net, T, 7>::values,
+        Problem::<Net, T, 7>::labels,
+        typed_risk::<T>,
+        Problem::<Net, T, 7>::gradient::<SCRATCH>,
+        Problem::<Net, T, 7>::hessian_product::<SCRATCH>,
+        Problem::<Net, T, 7>::ggn_product::<SCRATCH>,
+        Problem::<Net, T, 7>::product::<SCRATCH>,
+        Problem::<Net, T, 7>::jacobian_product::<SCRATCH>,
+        Problem::<Net, T, 7>::jacobian_transpose_product::<SCRATCH>,
+        Problem::<Net, T, 7>::matrix::<PARAMS, SCRATCH>,
+        Problem::<Net, T, 7>::block::<15, 5, SCRATCH>,
+        Problem::<Net, T, 7>::submatrix::<2, 3, SCRATCH>,
+        Problem::<Net, T, 7>::solve::<SCRATCH>,
+        Problem::<Net, T, 7>::trace::<SCRATCH>,
+        Problem::<Net, T, 7>::diagonal::<SCRATCH>,
+        Problem::<Net, T, 7>::spectrum::<5, 2, SCRATCH>,
+        Problem::<Net, T, 7>::eigenpairs::<PARAMS, 2, 8, SCRATCH>,
     );
     keep!(products::<T, Ggn<T>>, matrices::<T, Ggn<T>>, matrices::<T, Hessian<T>>);
     keep!(
@@ -143,4 +171,8 @@ fn estimators<T: Real, A: LinearOperator<T>>(
     hutchinson_diagonal(of, products, seed, out, error, scratch)?;
     spectrum(of, probe, (products, products), seed, (out, error), scratch)?;
     Ok(())
+}
+
+fn typed_risk<T: Real>(problem: &Problem<'_, Net, T, 7>) -> Result<usize, CurvatureError> {
+    Problem::with_risk(problem, |risk| Ok(risk.samples()))
 }

@@ -43,6 +43,7 @@ pub fn functions<T: Real>() {
         ekfac_correct::<T>,
         ekfac_scratch,
         Ekfac::<T>::new,
+        Ekfac::<T>::layers,
         Ekfac::<T>::apply,
         Ekfac::<T>::solve,
         Ekfac::<T>::power,
@@ -101,6 +102,9 @@ pub fn functions<T: Real>() {
         precondition_scratch,
         Factors::<T>::preconditioner,
         Preconditioner::<T>::new,
+        Preconditioner::<T>::layers,
+        Eigenfactors::<T>::new,
+        Eigenfactors::<T>::layers,
         Preconditioner::<T>::precondition,
         eigenfactors_len,
         eigenfactors_scratch,
@@ -123,10 +127,41 @@ pub fn functions<T: Real>() {
         sum_over_steps::<T>,
     );
     keep!(
+        adam_len,
+        Adam::<T>::new,
+        Adam::<T>::moments,
+        Adam::<T>::step,
+        Sgd::<T>::new,
+        Sgd::<T>::velocity,
+        Sgd::<T>::step,
+        Settings::<T>::standard,
+        Progress::<T>::start,
+        optimizer_len,
+        optimizer_scratch,
+        Schedule::<T>::standard,
+        Schedule::<T>::due,
+        Schedule::<T>::adapt,
+        natural_gradient_scratch,
+        natural_gradient::<T>,
+        Fisher::reborrow,
+    );
+    optimizer::<T, Factored>();
+    optimizer::<T, Exact>();
+    optimizer::<T, Corrected>();
+    keep!(
         Weights::<T>::batch,
         Weights::<T>::averaged,
         accumulate_scratch,
         accumulate::<T>,
         gradient::<T>,
+    );
+}
+
+fn optimizer<T: Real, R: Representation>() {
+    keep!(
+        Optimizer::<T, R>::new,
+        Optimizer::<T, R>::factors,
+        Optimizer::<T, R>::update,
+        Optimizer::<T, R>::step,
     );
 }
