@@ -414,6 +414,16 @@ impl<'a, T: Real> MatMut<'a, T> {
         }
     }
 
+    /// Copies the transpose of `source`, as far as both reach.
+    #[inline]
+    pub fn copy_transposed(&mut self, source: Mat<'_, T>) {
+        for (i, to) in self.columns().enumerate() {
+            for (to, from) in to.iter_mut().zip(source.columns()) {
+                *to = from.get(i).copied().unwrap_or(T::ZERO);
+            }
+        }
+    }
+
     /// Adds `factor * source`, entry by entry, as far as both reach.
     #[inline]
     pub fn add_scaled(&mut self, factor: T, source: Mat<'_, T>) {

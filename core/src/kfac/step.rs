@@ -10,25 +10,40 @@
 
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
-use super::factors::{Part, Place, max_block};
+use super::factors::{Part, Place};
 use crate::error::ShapeError;
-use crate::linalg::{axpy, gemm_nt, ldlt, ldlt_solve, ldlt_solve_right, syrk_nt};
+use crate::linalg::{gemm_nt, ldlt_stacked, syrk_nt};
 use crate::matrix::{Mat, MatMut};
-use crate::network::layer::{max_homogeneous_inputs, max_outputs, outputs};
+use crate::network::layer::{max_outputs, outputs};
 use crate::network::{DenseLayer, Layer, Loss, Mlp, Order, Reduction, Tape, Targets, tape_len};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
 
 /// Scratch of [`natural_gradient`].
 pub const fn natural_gradient_scratch(layers: &[Layer], batch: usize) -> usize {
-    let (n, m) = (max_homogeneous_inputs(layers), max_outputs(layers));
     let columns = (1 + outputs(layers)) * batch;
     tape_len(layers, batch, Order::First)
         + outputs(layers) * batch
-        + 2 * m * columns
-        + n * n
-        + m * m
-        + max_block(layers)
+        + 2 * max_outputs(layers) * columns
+        + max_layer_scratch(layers, batch)
+}
+
+/// Both stacks and the homogeneous inputs.
+const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
+    let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
+    (n + m) * (n + m) + n * batch
+}
+
+const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
+    let (mut max, mut l) = (0, 0);
+    while l < layers.len() {
+        let scratch = layer_scratch(&layers[l], batch);
+        if scratch > max {
+            max = scratch;
+        }
+        l += 1;
+    }
+    max
 }
 
 /// `step := (K damped)^-1 gradient`, in parameter order; returns the loss of the batch.
@@ -114,62 +129,47 @@ fn layer_step<T: Real>(
 ) -> Result<(), KfacError> {
     let layer = dense.layer;
     let (n, m, samples) = (layer.homogeneous_inputs(), layer.outputs, x.cols());
-    let mut scratch = Scratch::new(scratch, n * n + m * m + n * m)?;
-    let (mut a, mut output) = (scratch.matrix(n, n)?, scratch.matrix(m, m)?);
-    let mut v = scratch.matrix(n, m)?;
-
-    // The factors, lower triangles.
-    let (s, inputs) = (dense.scale.weight, layer.inputs);
+    let mut scratch = Scratch::new(scratch, layer_scratch(&layer, samples))?;
     let (gradient, roots) =
         (g.columns_range(0, samples), g.columns_range(samples, g.cols() - samples));
-    let share = T::ONE / T::from_usize(samples);
-    syrk_nt(share * s * s, x, T::ZERO, a.block(0, 0, inputs, inputs))?;
-    syrk_nt(c, roots, T::ZERO, output.reborrow())?;
-    gemm_nt(c * s, x, gradient, T::ZERO, v.block(0, 0, inputs, m))?;
-    if layer.bias {
-        let t = dense.scale.bias;
-        homogeneous_row(x, share * s * t, share * t * t * T::from_usize(samples), &mut a);
-        bias_row(gradient, c * t, &mut v);
-    }
 
-    let split = Split::new(lambda, damping, a.as_ref(), output.as_ref())?;
-    a.add_diagonal(split.input);
-    output.add_diagonal(split.output);
-    ldlt(a.reborrow()).map_err(KfacError::of(Side::Input))?;
-    ldlt(output.reborrow()).map_err(KfacError::of(Side::Output))?;
-    ldlt_solve(a.as_ref(), v.reborrow())?;
-    ldlt_solve_right(output.as_ref(), v.reborrow())?;
+    // A above V^T, G above what V^T becomes: lower triangles are enough.
+    let mut over_v = scratch.matrix(n + m, n)?;
+    let mut over_w = scratch.matrix(m + n, m)?;
+    let inputs = homogeneous(dense, x, scratch.matrix(n, samples)?);
+    syrk_nt(T::ONE / T::from_usize(samples), inputs, T::ZERO, over_v.block(0, 0, n, n))?;
+    gemm_nt(c, gradient, inputs, T::ZERO, over_v.block(n, 0, m, n))?;
+    syrk_nt(c, roots, T::ZERO, over_w.block(0, 0, m, m))?;
+
+    let split = Split::new(
+        lambda,
+        damping,
+        over_v.as_ref().block(0, 0, n, n),
+        over_w.as_ref().block(0, 0, m, m),
+    )?;
+    over_v.add_diagonal(split.input);
+    over_w.add_diagonal(split.output);
+    ldlt_stacked(over_v.reborrow()).map_err(KfacError::of(Side::Input))?;
+    over_w.block(m, 0, n, m).copy_transposed(over_v.as_ref().block(n, 0, m, n));
+    ldlt_stacked(over_w.reborrow()).map_err(KfacError::of(Side::Output))?;
 
     let place =
         Place { index: dense.index, layer, part: Part::Joint, offset: dense.offset, factors: 0 };
     if let Some(to) = step.get_mut(dense.offset..dense.offset + n * m) {
-        place.put(v.as_ref(), to);
+        place.put(over_w.as_ref().block(m, 0, n, m), to);
     }
     Ok(())
 }
 
-/// The last row of A: weighted sums of the inputs, and the corner.
-fn homogeneous_row<T: Real>(x: Mat<'_, T>, weight: T, corner: T, a: &mut MatMut<'_, T>) {
-    // Summed down the last column, whose part above the diagonal nothing reads.
-    let n = x.rows();
-    let (mut left, mut right) = a.reborrow().split_at_col(n);
-    let Some((last, sums)) = right.col(0).split_last_mut() else { return };
-    sums.fill(T::ZERO);
-    x.columns().for_each(|x| axpy(T::ONE, x, sums));
-    for (column, sum) in left.columns().zip(sums.iter()) {
-        if let Some(to) = column.last_mut() {
-            *to = weight * *sum;
-        }
+/// `a = (s x, t)` of each sample, `s x` without a bias.
+fn homogeneous<'s, T: Real>(
+    dense: &DenseLayer<'_, T>,
+    x: Mat<'_, T>,
+    mut to: MatMut<'s, T>,
+) -> Mat<'s, T> {
+    to.fill(dense.scale.bias);
+    for (a, x) in to.columns().zip(x.columns()) {
+        a.iter_mut().zip(x).for_each(|(a, x)| *a = dense.scale.weight * *x);
     }
-    *last = corner;
-}
-
-/// The last row of V: weighted sums of the gradients.
-fn bias_row<T: Real>(g: Mat<'_, T>, weight: T, v: &mut MatMut<'_, T>) {
-    for (o, v) in v.columns().enumerate() {
-        let sum = g.columns().fold(T::ZERO, |sum, g| sum + g.get(o).copied().unwrap_or(T::ZERO));
-        if let Some(last) = v.last_mut() {
-            *last = weight * sum;
-        }
-    }
+    to.into_ref()
 }

@@ -44,6 +44,7 @@ kernels! {
     solve_lower_diagonal_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_diagonal_right;
     solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
     solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
+    solve_below(stack: MatMut<'_, Self>) = triangular::below;
     invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;
     hadamard(grams: &Grams<'_, Self>, k: MatMut<'_, Self>) = hadamard::tiled;
 }

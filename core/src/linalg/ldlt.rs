@@ -80,6 +80,35 @@ pub fn ldlt_solve_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<
     Ok(())
 }
 
+/// Factors A and solves `X A = B` in one sweep, B standing below A in one matrix of `(n + m) x n`:
+///
+/// ```text
+/// [A]      [L, D]
+/// [B]  ->  [B A^-1]
+/// ```
+/// The forward half of the solve is more rows of the factorisation, with no pass of its own. Only
+/// A's lower triangle is read.
+///
+/// # Errors
+/// [`LinalgError::Shape`] if there are fewer rows than columns, else those of [`ldlt`].
+pub fn ldlt_stacked<T: Real>(mut stack: MatMut<'_, T>) -> Result<(), LinalgError> {
+    let n = stack.cols();
+    ShapeError::check("stacked matrix rows", n.max(stack.rows()), stack.rows())?;
+    #[cfg(feature = "std")]
+    if super::blocked::factor_pays(n) {
+        let mut l = std::vec![T::ZERO; n * n];
+        let mut l = MatMut::of(&mut l, n, n);
+        l.copy_from(stack.as_ref());
+        super::blocked::ldlt(l.reborrow())?;
+        let m = stack.rows() - n;
+        stack.copy_from(l.as_ref());
+        return Ok(ldlt_solve_right(l.as_ref(), stack.block(n, 0, m, n))?);
+    }
+    T::ldlt(stack.reborrow())?;
+    T::solve_below(stack);
+    Ok(())
+}
+
 /// Scratch of [`ldlt_inverse`] for an `n x n` matrix.
 pub const fn ldlt_inverse_scratch(n: usize) -> usize {
     n
@@ -107,11 +136,10 @@ pub fn ldlt_logdet<T: Real>(l: Mat<'_, T>) -> T {
     l.diagonal().fold(T::ZERO, |sum, d| sum + d.ln())
 }
 
-/// See [`ldlt`].
+/// See [`ldlt`]; rows below the square become `B L^-T D^-1`.
 #[inline(always)]
 pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
-    let n = a.rows();
-    for (j, four) in blocks(n) {
+    for (j, four) in blocks(a.cols()) {
         if four {
             panel::<T, Four>(&mut a, j)?;
         } else {
@@ -124,7 +152,7 @@ pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
 /// One panel of columns from `j`: the corner, then the tiles below it.
 #[inline(always)]
 fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), LinalgError> {
-    let n = a.rows();
+    let (n, rows) = (a.cols(), a.rows());
     let (left, rest) = a.reborrow().split_at_col(j);
     let (mut columns, mut right) = rest.split_at_col(W::COUNT);
     let left = left.into_ref();
@@ -142,13 +170,15 @@ fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), Linal
         return Err(failed_pivot(pivot, k));
     }
     let mut i = j + W::COUNT;
-    while W::COUNT == 4 && i + 4 <= n {
-        below::<T, Four, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
-        i += 4;
-    }
-    while i < n {
-        below::<T, One, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
-        i += 1;
+    for end in [n, rows] {
+        while i + 4 <= end {
+            below::<T, Four, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
+            i += 4;
+        }
+        while i < end {
+            below::<T, One, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
+            i += 1;
+        }
     }
     Ok(())
 }
@@ -188,8 +218,10 @@ fn below<T: Real, M: Lanes, W: Lanes>(
 ) {
     let tile = update::<T, M, W>(left, columns, i, j);
     let tile = W::forward(corner, tile, subtract_column::<T, M>);
-    let transposed = M::new(|m| W::map(tile, |column| M::at(&column, m)));
-    put::<T, W, M>(right, (j, i - j - W::COUNT), transposed);
+    if i - j - W::COUNT < right.cols() {
+        let transposed = M::new(|m| W::map(tile, |column| M::at(&column, m)));
+        put::<T, W, M>(right, (j, i - j - W::COUNT), transposed);
+    }
     columns.put::<M>(i, W::zip(tile, reciprocal, |column, r| M::map(column, |w| w * r)));
 }
 
@@ -261,6 +293,35 @@ mod tests {
                     .unwrap();
                 ldlt_solve_right(Mat::of(&l, n, n), MatMut::of(&mut b, m, n)).unwrap();
                 assert!(relative_difference(&b, &x) < 1e-10, "right, n = {n}, m = {m}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stacked_solve_is_the_solve_from_the_right() {
+        for n in (1..14).chain([100]) {
+            for m in [0, 1, 2, 4, 7] {
+                let (a, b) = (spd(n), filled(m, n));
+                let mut stack = vec![f64::NAN; (n + m) * n];
+                let mut stack = MatMut::of(&mut stack, n + m, n);
+                for j in 0..n {
+                    (j..n).for_each(|i| stack.set(i, j, a[i + j * n]));
+                    (0..m).for_each(|i| stack.set(n + i, j, b[i + j * m]));
+                }
+                ldlt_stacked(stack.reborrow()).unwrap();
+                let mut l = a.clone();
+                ldlt(MatMut::of(&mut l, n, n)).unwrap();
+                let mut x = b.clone();
+                ldlt_solve_right(Mat::of(&l, n, n), MatMut::of(&mut x, m, n)).unwrap();
+                for j in 0..n {
+                    for i in 0..m {
+                        let (found, expected) = (stack.at(n + i, j), x[i + j * m]);
+                        assert!((found - expected).abs() < 1e-12, "n = {n}, m = {m}");
+                    }
+                    for i in j..n {
+                        assert!((stack.at(i, j) - l[i + j * n]).abs() < 1e-12, "n = {n}, m = {m}");
+                    }
+                }
             }
         }
     }

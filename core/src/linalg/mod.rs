@@ -29,6 +29,7 @@ pub use hadamard::{Grams, hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
     ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet, ldlt_solve, ldlt_solve_right,
+    ldlt_stacked,
 };
 pub use lu::{
     lu, lu_log_determinant, lu_solve, lu_solve_right, lu_solve_right_transpose, lu_solve_transpose,

@@ -72,11 +72,10 @@ pub(crate) fn subtract_column<T: Real, M: Lanes>(x: M::Of<T>, c: T, y: M::Of<T>)
     M::zip(x, y, |x, y| x - c * y)
 }
 
-/// `$call` with [`Four`] for groups of four up to `$of`, then with [`One`], one by one.
+/// `$call` with [`Four`] for groups of four in the range `$of`, then with [`One`], one by one.
 macro_rules! groups {
     ($of:expr, |$at:ident, $lanes:ident| $call:expr) => {{
-        let of = $of;
-        let mut $at = 0;
+        let core::ops::Range { start: mut $at, end: of } = $of;
         while $at + 4 <= of {
             type $lanes = Four;
             $call;
@@ -93,7 +92,7 @@ macro_rules! groups {
 /// `L X = B`
 #[inline(always)]
 pub(crate) fn lower<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
-    groups!(b.cols(), |j, N| {
+    groups!(0..b.cols(), |j, N| {
         let Some(mut x) = Apart::<T, N>::new(&mut b, j) else { return };
         for (i, four) in blocks(l.rows()) {
             if four {
@@ -129,7 +128,7 @@ pub(crate) fn diagonal_lower_transpose<T: Real>(l: Mat<'_, T>, b: MatMut<'_, T>)
 
 #[inline(always)]
 fn backward<T: Real, const DIAGONAL: bool>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
-    groups!(b.cols(), |j, N| {
+    groups!(0..b.cols(), |j, N| {
         let Some(mut x) = Apart::<T, N>::new(&mut b, j) else { return };
         for (i, four) in blocks(l.rows()).rev() {
             if four {
@@ -192,7 +191,7 @@ fn lower_transpose_right_columns<T: Real, N: Lanes>(
     let (solved, mut rest) = b.reborrow().split_at_col(j);
     let solved = solved.into_ref();
     let Some(mut x) = Apart::<T, N>::new(&mut rest, 0) else { return };
-    groups!(rows, |i, M| {
+    groups!(0..rows, |i, M| {
         let left = along::<T, M>(solved, i);
         let sums = sum_of_outer_products::<T, M, N>(left, along::<T, N>(l, j));
         let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
@@ -237,7 +236,7 @@ fn backward_right_columns<T: Real, N: Lanes, const DIAGONAL: bool>(
     let (mut rest, solved) = b.reborrow().split_at_col(behind);
     let solved = solved.into_ref();
     let Some(mut x) = Apart::<T, N>::new(&mut rest, j) else { return };
-    groups!(rows, |i, M| {
+    groups!(0..rows, |i, M| {
         let left = along::<T, M>(solved, i);
         let Some(right) = across::<T, N>(l, (behind, j), len) else { return };
         let sums = sum_of_outer_products::<T, M, N>(left, right);
@@ -246,6 +245,34 @@ fn backward_right_columns<T: Real, N: Lanes, const DIAGONAL: bool>(
             tile = N::zip(tile, reciprocals, |x, r| M::map(x, |x| x * r));
         }
         let tile = difference::<T, M, N>(tile, sums);
+        x.put::<M>(i, N::backward(&corner, tile, subtract_column::<T, M>));
+    });
+}
+
+/// `X L = B`, L above B in one matrix.
+#[inline(always)]
+pub(crate) fn below<T: Real>(mut stack: MatMut<'_, T>) {
+    for (j, four) in blocks(stack.cols()).rev() {
+        if four {
+            below_columns::<T, Four>(&mut stack, j);
+        } else {
+            below_columns::<T, One>(&mut stack, j);
+        }
+    }
+}
+
+/// `X[:, j] = (B[:, j] - X[:, j+N..] L[j+N.., j]) L[j, j]^-1`
+#[inline(always)]
+fn below_columns<T: Real, N: Lanes>(stack: &mut MatMut<'_, T>, j: usize) {
+    let (rows, n, behind) = (stack.rows(), stack.cols(), j + N::COUNT);
+    let (mut rest, solved) = stack.reborrow().split_at_col(behind);
+    let solved = solved.into_ref();
+    let Some(mut x) = Apart::<T, N>::new(&mut rest, j) else { return };
+    let corner = x.tile::<N>(j);
+    groups!(n..rows, |i, M| {
+        let right = x.rows(behind, n - behind);
+        let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(solved, i), right);
+        let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
         x.put::<M>(i, N::backward(&corner, tile, subtract_column::<T, M>));
     });
 }
