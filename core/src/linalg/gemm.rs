@@ -59,7 +59,7 @@ pub fn gemm_tn<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     check((a.cols(), a.rows()), (b.rows(), b.cols()), &c)?;
-    T::gemm_tn(alpha, a, b, beta, c);
+    T::gemm_tn(alpha, a, b, beta, c, Part::All);
     Ok(())
 }
 
@@ -75,7 +75,7 @@ pub fn gemm_nt<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     check((a.rows(), a.cols()), (b.cols(), b.rows()), &c)?;
-    T::gemm_nt(alpha, a, b, beta, c);
+    T::gemm_nt(alpha, a, b, beta, c, Part::All);
     Ok(())
 }
 
@@ -167,13 +167,27 @@ pub(crate) fn nn<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: Ma
 }
 /// See [`nn`].
 #[inline(always)]
-pub(crate) fn tn<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
-    tiled::<T, Columns, Columns>(alpha, a, b, beta, c, Part::All);
+pub(crate) fn tn<T: Real>(
+    alpha: T,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    beta: T,
+    c: MatMut<'_, T>,
+    part: Part,
+) {
+    tiled::<T, Columns, Columns>(alpha, a, b, beta, c, part);
 }
 /// See [`nn`].
 #[inline(always)]
-pub(crate) fn nt<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
-    tiled::<T, Rows, Rows>(alpha, a, b, beta, c, Part::All);
+pub(crate) fn nt<T: Real>(
+    alpha: T,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    beta: T,
+    c: MatMut<'_, T>,
+    part: Part,
+) {
+    tiled::<T, Rows, Rows>(alpha, a, b, beta, c, part);
 }
 /// See [`nn`].
 #[inline(always)]

@@ -5,7 +5,8 @@
 //! `opt-level = 3` (the kernels) and the rest, the algorithms included, at `"s"`.
 
 use super::hadamard::Grams;
-use super::{gemm, hadamard, invert, ldlt, syrk, triangular};
+use super::tile::Part;
+use super::{gemm, hadamard, invert, ldlt, triangular};
 use crate::error::LinalgError;
 use crate::matrix::{Mat, MatMut};
 
@@ -32,11 +33,9 @@ macro_rules! kernels {
 
 kernels! {
     gemm_nn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nn;
-    gemm_tn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::tn;
-    gemm_nt(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nt;
+    gemm_tn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>, part: Part) = gemm::tn;
+    gemm_nt(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>, part: Part) = gemm::nt;
     gemm_hadamard(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, c: MatMut<'_, Self>) = gemm::hadamard;
-    syrk_tn(alpha: Self, a: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = syrk::tn;
-    syrk_nt(alpha: Self, a: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = syrk::nt;
     ldlt(a: MatMut<'_, Self>) -> Result<(), LinalgError> = ldlt::factor;
     solve_lower(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower;
     solve_lower_transpose(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose;

@@ -7,8 +7,12 @@
 //! The lower triangle of C is filled. Entries above the diagonal but inside a diagonal tile may
 //! be written too; [`MatMut::mirror_lower`] makes the rest.
 
-use super::gemm::tiled;
-use super::tile::{Columns, Panel, Part, Rows};
+use super::tile::Part;
+#[cfg(feature = "std")]
+use super::{
+    gemm::tiled,
+    tile::{Columns, Panel, Rows},
+};
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -24,7 +28,12 @@ pub fn syrk_tn<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     c.as_ref().check(("Gram rows", "Gram columns"), a.cols(), a.cols())?;
-    T::syrk_tn(alpha, a, beta, c);
+    #[cfg(feature = "std")]
+    if large(&c, a.rows()) {
+        blocked::<T, Columns>(alpha, a, beta, c);
+        return Ok(());
+    }
+    T::gemm_tn(alpha, a, a, beta, c, Part::Lower);
     Ok(())
 }
 
@@ -39,28 +48,13 @@ pub fn syrk_nt<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     c.as_ref().check(("Gram rows", "Gram columns"), a.rows(), a.rows())?;
-    T::syrk_nt(alpha, a, beta, c);
-    Ok(())
-}
-
-/// See [`super::gemm::nn`].
-#[inline(always)]
-pub(crate) fn tn<T: Real>(alpha: T, a: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
-    lower::<T, Columns>(alpha, a, beta, c);
-}
-/// See [`super::gemm::nn`].
-#[inline(always)]
-pub(crate) fn nt<T: Real>(alpha: T, a: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
-    lower::<T, Rows>(alpha, a, beta, c);
-}
-
-#[inline(always)]
-fn lower<T: Real, A: Panel>(alpha: T, a: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
     #[cfg(feature = "std")]
-    if c.rows() * c.cols() * A::depth(a) >= 2 * super::gemm::LIBRARY_FROM {
-        return blocked::<T, A>(alpha, a, beta, c);
+    if large(&c, a.cols()) {
+        blocked::<T, Rows>(alpha, a, beta, c);
+        return Ok(());
     }
-    tiled::<T, A, A>(alpha, a, a, beta, c, Part::Lower);
+    T::gemm_nt(alpha, a, a, beta, c, Part::Lower);
+    Ok(())
 }
 
 /// Block columns of the lower triangle, each one library product.
@@ -73,4 +67,10 @@ fn blocked<T: Real, A: Panel>(alpha: T, a: Mat<'_, T>, beta: T, mut c: MatMut<'_
         let (rows, cols) = (A::range(a, j, n - j), A::range(a, j, width));
         tiled::<T, A, A>(alpha, rows, cols, beta, c.block(j, j, n - j, width), Part::All);
     }
+}
+
+/// Whether the library multiplies.
+#[cfg(feature = "std")]
+fn large<T: Real>(c: &MatMut<'_, T>, depth: usize) -> bool {
+    c.rows() * c.cols() * depth >= 2 * super::gemm::LIBRARY_FROM
 }

@@ -130,8 +130,8 @@ impl Panel for Rows {
 }
 
 /// Which part of a result is wanted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
     /// Every tile.
     All,
     /// The tiles that touch the lower triangle.
