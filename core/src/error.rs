@@ -102,15 +102,7 @@ impl NonFiniteError {
     /// # Errors
     /// The error that names `what` and the first offending position.
     pub fn check<T: crate::scalar::Real>(what: &'static str, values: &[T]) -> Result<(), Self> {
-        // 0 v is 0 for every finite v: one multiply-accumulate a value where all is well, in four
-        // chains, so that none waits for the one before.
-        let (fours, rest) = values.as_chunks::<4>();
-        let mut zeros = [T::ZERO; 4];
-        for four in fours {
-            zeros.iter_mut().zip(four).for_each(|(sum, v)| *sum += T::ZERO * *v);
-        }
-        let zero = zeros.iter().chain(rest).fold(T::ZERO, |sum, v| sum + T::ZERO * *v);
-        if zero == T::ZERO {
+        if T::finite(values) {
             return Ok(());
         }
         match values.iter().position(|v| !v.is_finite()) {

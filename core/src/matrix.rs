@@ -417,9 +417,11 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// Copies the transpose of `source`, as far as both reach.
     #[inline]
     pub fn copy_transposed(&mut self, source: Mat<'_, T>) {
-        for (i, to) in self.columns().enumerate() {
-            for (to, from) in to.iter_mut().zip(source.columns()) {
-                *to = from.get(i).copied().unwrap_or(T::ZERO);
+        for (i, from) in source.columns().enumerate().take(self.rows) {
+            for (to, from) in self.stretches(i, 0).zip(from) {
+                if let Some(to) = to.first_mut() {
+                    *to = *from;
+                }
             }
         }
     }

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! backwards through the layers, with the gradient and the O type-2 vectors side by side:
-//!   A = mean a a^T,  G = c sum g g^T,  V = c sum a g^T      (in + 1) x out
+//!   A = mean a a^T,  G = c sum r r^T,  V^T = c sum g a^T      a = (s x, t): in + 1
 //!   (A + pi sqrt(lambda) I) D (G + sqrt(lambda) / pi I) = V
 //! ```
-//! Only one layer's factors are in memory at a time, each factored where it was accumulated.
-//! N (O + 4) P multiply-accumulates and the factorisations.
+//! Only one layer's factors are in memory at a time, each stacked on its right-hand side and
+//! solved where it was accumulated. N (O + 4) P multiply-accumulates and the factorisations.
+//! With one output, gradient and type-2 vector are multiples of one vector: `g = p u`, `r = q u`,
+//! and u alone is pulled back.
 
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
@@ -21,11 +23,21 @@ use crate::scratch::Scratch;
 
 /// Scratch of [`natural_gradient`].
 pub const fn natural_gradient_scratch(layers: &[Layer], batch: usize) -> usize {
-    let columns = (1 + outputs(layers)) * batch;
     tape_len(layers, batch, Order::First)
         + outputs(layers) * batch
-        + 2 * max_outputs(layers) * columns
+        + 2 * max_outputs(layers) * kinds(layers) * batch
+        + multiples(layers) * batch
         + max_layer_scratch(layers, batch)
+}
+
+/// The vectors of a sample that are pulled back.
+const fn kinds(layers: &[Layer]) -> usize {
+    if outputs(layers) == 1 { 1 } else { 1 + outputs(layers) }
+}
+
+/// The multiples of it that a sample stands for, if it is one.
+const fn multiples(layers: &[Layer]) -> usize {
+    if outputs(layers) == 1 { 2 } else { 0 }
 }
 
 /// Both stacks and the homogeneous inputs.
@@ -72,26 +84,30 @@ pub fn natural_gradient<T: Real>(
     let mut f = scratch.matrix(net.outputs(), samples)?;
     tape.outputs(&net, f.reborrow())?;
 
-    let width = max_outputs(layers) * (1 + net.outputs()) * samples;
+    let columns = kinds(layers) * samples;
+    let width = max_outputs(layers) * columns;
     let (mut here, mut there) = (scratch.take(width)?, scratch.take(width)?);
-    let value = seed(loss, f.into_ref(), targets, here)?;
+    let multiples = scratch.take(multiples(layers) * samples)?;
+    let seeds = if multiples.is_empty() { &mut *here } else { &mut *multiples };
+    let value = seed(loss, f.into_ref(), targets, seeds)?;
+    if !multiples.is_empty() {
+        here.fill(T::ONE);
+    }
     let c: T = loss.scale(reduction, samples, net.outputs());
     let factors = scratch.rest();
     for dense in net.dense().rev() {
-        let m = dense.layer.outputs;
-        let columns = (1 + net.outputs()) * samples;
-        let g = Mat::of(here.get(..m * columns).unwrap_or(&[]), m, columns);
-        let input = tape.input(dense.index);
-        layer_step(&dense, input, g, c, (lambda, damping), step, factors)
-            .map_err(|e| e.in_layer(dense.index))?;
+        let (n, m) = (dense.layer.inputs, dense.layer.outputs);
+        let mut g = MatMut::of(here.get_mut(..m * columns).unwrap_or(&mut []), m, columns);
         if dense.index > 0 {
-            let n = dense.layer.inputs;
             let to = there.get_mut(..n * columns).unwrap_or(&mut []);
             let slope = tape.slope(dense.index - 1).data();
             to.chunks_mut(slope.len().max(1)).for_each(|to| copy(slope, to));
-            dense.pull_back(g, MatMut::of(to, n, columns))?;
-            core::mem::swap(&mut here, &mut there);
+            dense.pull_back(g.as_ref(), MatMut::of(to, n, columns))?;
         }
+        let batch = LayerBatch { x: tape.input(dense.index), g: g.reborrow(), multiples, c };
+        layer_step(&dense, batch, (lambda, damping), step, factors)
+            .map_err(|e| e.in_layer(dense.index))?;
+        core::mem::swap(&mut here, &mut there);
     }
     Ok(c * value)
 }
@@ -117,28 +133,46 @@ fn seed<T: Real>(
     Ok(loss.value(f, targets)?)
 }
 
+/// What a layer sees of the batch.
+struct LayerBatch<'b, T> {
+    /// Its inputs: in x N.
+    x: Mat<'b, T>,
+    /// The gradients at its outputs and the type-2 vectors, out x (1 + O) N, or what they are
+    /// multiples of, out x N.
+    g: MatMut<'b, T>,
+    /// The multiples: of the gradients, then of the type-2 vectors.
+    multiples: &'b [T],
+    /// The loss's scale.
+    c: T,
+}
+
 /// Factors, damping, gradient and solution of one layer.
 fn layer_step<T: Real>(
     dense: &DenseLayer<'_, T>,
-    x: Mat<'_, T>,
-    g: Mat<'_, T>,
-    c: T,
+    batch: LayerBatch<'_, T>,
     (lambda, damping): (T, Damping),
     step: &mut [T],
     scratch: &mut [T],
 ) -> Result<(), KfacError> {
+    let LayerBatch { x, mut g, multiples, c } = batch;
     let layer = dense.layer;
     let (n, m, samples) = (layer.homogeneous_inputs(), layer.outputs, x.cols());
     let mut scratch = Scratch::new(scratch, layer_scratch(&layer, samples))?;
-    let (gradient, roots) =
-        (g.columns_range(0, samples), g.columns_range(samples, g.cols() - samples));
 
     // A above V^T, G above what V^T becomes: lower triangles are enough.
     let mut over_v = scratch.matrix(n + m, n)?;
     let mut over_w = scratch.matrix(m + n, m)?;
-    let inputs = homogeneous(dense, x, scratch.matrix(n, samples)?);
-    syrk_nt(T::ONE / T::from_usize(samples), inputs, T::ZERO, over_v.block(0, 0, n, n))?;
-    gemm_nt(c, gradient, inputs, T::ZERO, over_v.block(n, 0, m, n))?;
+    let mut inputs = homogeneous(dense, x, scratch.matrix(n, samples)?);
+    let share = T::ONE / T::from_usize(samples);
+    syrk_nt(share, inputs.as_ref(), T::ZERO, over_v.block(0, 0, n, n))?;
+    let (of_gradients, of_roots) =
+        multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
+    scale_columns(&mut inputs, of_gradients);
+    let gradients = g.as_ref().columns_range(0, samples);
+    gemm_nt(c, gradients, inputs.as_ref(), T::ZERO, over_v.block(n, 0, m, n))?;
+    scale_columns(&mut g, of_roots);
+    let behind = if multiples.is_empty() { samples } else { 0 };
+    let roots = g.as_ref().columns_range(behind, g.cols() - behind);
     syrk_nt(c, roots, T::ZERO, over_w.block(0, 0, m, m))?;
 
     let split = Split::new(
@@ -166,10 +200,18 @@ fn homogeneous<'s, T: Real>(
     dense: &DenseLayer<'_, T>,
     x: Mat<'_, T>,
     mut to: MatMut<'s, T>,
-) -> Mat<'s, T> {
-    to.fill(dense.scale.bias);
+) -> MatMut<'s, T> {
     for (a, x) in to.columns().zip(x.columns()) {
-        a.iter_mut().zip(x).for_each(|(a, x)| *a = dense.scale.weight * *x);
+        let mut a = a.iter_mut();
+        x.iter().zip(&mut a).for_each(|(x, a)| *a = dense.scale.weight * *x);
+        a.for_each(|a| *a = dense.scale.bias);
     }
-    to.into_ref()
+    to
+}
+
+/// Each column times its factor, as far as there are factors.
+fn scale_columns<T: Real>(m: &mut MatMut<'_, T>, factors: &[T]) {
+    for (column, factor) in m.columns().zip(factors) {
+        column.iter_mut().for_each(|v| *v *= *factor);
+    }
 }

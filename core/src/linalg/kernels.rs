@@ -22,9 +22,7 @@ macro_rules! kernels {
     };
     (@impl $t:ident $($name:ident ($($arg:ident: $arg_type:ty),*) $(-> $result:ty)? = $path:path;)*) => {
         impl Kernels for $t {
-            // Never inlined: the caller's frame stays small, and so does the image.
-            $(#[inline(never)]
-            fn $name($($arg: $arg_type),*) $(-> $result)? {
+            $(fn $name($($arg: $arg_type),*) $(-> $result)? {
                 $path($($arg),*)
             })*
         }
@@ -44,6 +42,7 @@ kernels! {
     solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
     solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
     solve_below(stack: MatMut<'_, Self>) = triangular::below;
+    finite(values: &[Self]) -> bool = super::finite;
     invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;
     hadamard(grams: &Grams<'_, Self>, k: MatMut<'_, Self>) = hadamard::tiled;
 }
