@@ -157,6 +157,12 @@ impl<'a, T: Real> Mat<'a, T> {
         Stretches { rest: data, stride: self.stride.max(1) }.map_while(move |c| c.get(from..))
     }
 
+    /// The columns with all that stands between them, and where row `row` begins in each.
+    #[inline(always)]
+    pub(crate) fn whole_columns(&self, row: usize) -> (core::slice::ChunksExact<'a, T>, usize) {
+        (self.data.chunks_exact(self.stride.max(1)), self.offset + row)
+    }
+
     /// Entry `(row, col)`, 0 out of range.
     #[inline(always)]
     pub fn at(&self, row: usize, col: usize) -> T {

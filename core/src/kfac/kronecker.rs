@@ -17,7 +17,7 @@ use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::linalg::{
-    gemm, gemm_nt, gemm_tn, ldlt, ldlt_logdet, ldlt_solve, ldlt_solve_right, solve_lower,
+    gemm, gemm_nt, gemm_tn, largest, ldlt, ldlt_logdet, ldlt_solve, ldlt_solve_right, solve_lower,
     solve_lower_transpose, solve_lower_transpose_right,
 };
 use crate::matrix::{Mat, MatMut};
@@ -375,17 +375,12 @@ fn unit_columns<T: Real>(l: Mat<'_, T>, v: &mut MatMut<'_, T>) {
 /// `Ok` if the matrix is finite and symmetric to within 1e-6 of its largest entry.
 pub(crate) fn check_symmetric<T: Real>(m: Mat<'_, T>) -> Result<(), LinalgError> {
     ShapeError::check("factor columns", m.rows(), m.cols())?;
-    let mut largest = T::ZERO;
+    NonFiniteError::check_matrix("factor", m)?;
+    let tolerance = largest(m) * T::of(1e-6);
     for (j, column) in m.columns().enumerate() {
-        if let Some(i) = column.iter().position(|v| !v.is_finite()) {
-            return Err(NonFiniteError { what: "factor", index: size(i + j * m.stride()) }.into());
-        }
-        largest = column.iter().fold(largest, |largest, v| v.abs().max(largest));
-    }
-    let tolerance = largest * T::of(1e-6);
-    for (j, column) in m.columns().enumerate() {
-        for (i, v) in column.iter().enumerate().skip(j) {
-            if (*v - m.at(j, i)).abs() > tolerance {
+        let below = column.iter().enumerate().skip(j);
+        for ((i, v), row) in below.zip(m.stretches(j, j)) {
+            if row.first().is_some_and(|mirrored| (*v - *mirrored).abs() > tolerance) {
                 return Err(LinalgError::NotSymmetric { row: size(i), col: size(j) });
             }
         }

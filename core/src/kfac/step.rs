@@ -66,6 +66,8 @@ const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
 /// # Errors
 /// [`KfacError`] if network, data, step or scratch do not fit together, or a damped factor is not
 /// positive definite.
+// Never made to measure for one network, so that the next one costs its layers alone.
+#[inline(never)]
 pub fn natural_gradient<T: Real>(
     net: &Mlp<'_, T>,
     x: Mat<'_, T>,
@@ -146,6 +148,15 @@ struct LayerBatch<'b, T> {
     c: T,
 }
 
+/// One layer's block and what it is solved for, lower triangles: A above V^T, and G above what V^T
+/// becomes.
+struct Stacks<'s, T> {
+    /// (in + 1 + out) x (in + 1)
+    over_v: MatMut<'s, T>,
+    /// (out + in + 1) x out
+    over_w: MatMut<'s, T>,
+}
+
 /// Factors, damping, gradient and solution of one layer.
 fn layer_step<T: Real>(
     dense: &DenseLayer<'_, T>,
@@ -154,45 +165,61 @@ fn layer_step<T: Real>(
     step: &mut [T],
     scratch: &mut [T],
 ) -> Result<(), KfacError> {
-    let LayerBatch { x, mut g, multiples, c } = batch;
-    let layer = dense.layer;
-    let (n, m, samples) = (layer.homogeneous_inputs(), layer.outputs, x.cols());
-    let mut scratch = Scratch::new(scratch, layer_scratch(&layer, samples))?;
-
-    // A above V^T, G above what V^T becomes: lower triangles are enough.
-    let mut over_v = scratch.matrix(n + m, n)?;
-    let mut over_w = scratch.matrix(m + n, m)?;
-    let mut inputs = homogeneous(dense, x, scratch.matrix(n, samples)?);
-    let share = T::ONE / T::from_usize(samples);
-    syrk_nt(share, inputs.as_ref(), T::ZERO, over_v.block(0, 0, n, n))?;
-    let (of_gradients, of_roots) =
-        multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
-    scale_columns(&mut inputs, of_gradients);
-    let gradients = g.as_ref().columns_range(0, samples);
-    gemm_nt(c, gradients, inputs.as_ref(), T::ZERO, over_v.block(n, 0, m, n))?;
-    scale_columns(&mut g, of_roots);
-    let behind = if multiples.is_empty() { samples } else { 0 };
-    let roots = g.as_ref().columns_range(behind, g.cols() - behind);
-    syrk_nt(c, roots, T::ZERO, over_w.block(0, 0, m, m))?;
-
-    let split = Split::new(
-        lambda,
-        damping,
-        over_v.as_ref().block(0, 0, n, n),
-        over_w.as_ref().block(0, 0, m, m),
-    )?;
-    over_v.add_diagonal(split.input);
-    over_w.add_diagonal(split.output);
-    ldlt_stacked(over_v.reborrow()).map_err(KfacError::of(Side::Input))?;
-    over_w.block(m, 0, n, m).copy_transposed(over_v.as_ref().block(n, 0, m, n));
-    ldlt_stacked(over_w.reborrow()).map_err(KfacError::of(Side::Output))?;
-
-    let place =
-        Place { index: dense.index, layer, part: Part::Joint, offset: dense.offset, factors: 0 };
+    let (n, m) = (dense.layer.homogeneous_inputs(), dense.layer.outputs);
+    let mut scratch = Scratch::new(scratch, layer_scratch(&dense.layer, batch.x.cols()))?;
+    let (over_v, over_w) = (scratch.matrix(n + m, n)?, scratch.matrix(m + n, m)?);
+    let mut stacks = Stacks { over_v, over_w };
+    stacks.fill(dense, batch, scratch.rest())?;
+    stacks.solve(lambda, damping)?;
+    let place = Place {
+        index: dense.index,
+        layer: dense.layer,
+        part: Part::Joint,
+        offset: dense.offset,
+        factors: 0,
+    };
     if let Some(to) = step.get_mut(dense.offset..dense.offset + n * m) {
-        place.put(over_w.as_ref().block(m, 0, n, m), to);
+        place.put(stacks.over_w.block(m, 0, n, m).into_ref(), to);
     }
     Ok(())
+}
+
+impl<T: Real> Stacks<'_, T> {
+    /// `A = mean a a^T`, `V^T = c sum g a^T`, `G = c sum r r^T`
+    fn fill(
+        &mut self,
+        dense: &DenseLayer<'_, T>,
+        batch: LayerBatch<'_, T>,
+        scratch: &mut [T],
+    ) -> Result<(), KfacError> {
+        let LayerBatch { x, mut g, multiples, c } = batch;
+        let (n, m, samples) = (dense.layer.homogeneous_inputs(), dense.layer.outputs, x.cols());
+        let mut a = homogeneous(dense, x, MatMut::of(scratch, n, samples));
+        let share = T::ONE / T::from_usize(samples);
+        syrk_nt(share, a.as_ref(), T::ZERO, self.over_v.block(0, 0, n, n))?;
+        let (of_gradients, of_roots) =
+            multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
+        scale_columns(&mut a, of_gradients);
+        let gradients = g.as_ref().columns_range(0, samples);
+        gemm_nt(c, gradients, a.as_ref(), T::ZERO, self.over_v.block(n, 0, m, n))?;
+        scale_columns(&mut g, of_roots);
+        let behind = if multiples.is_empty() { samples } else { 0 };
+        let roots = g.as_ref().columns_range(behind, g.cols() - behind);
+        Ok(syrk_nt(c, roots, T::ZERO, self.over_w.block(0, 0, m, m))?)
+    }
+
+    /// `D = (A + pi sqrt(lambda) I)^-1 V (G + sqrt(lambda) / pi I)^-1`, under G.
+    fn solve(&mut self, lambda: T, damping: Damping) -> Result<(), KfacError> {
+        let Self { over_v, over_w } = self;
+        let (n, m) = (over_v.cols(), over_w.cols());
+        let (a, g) = (over_v.as_ref().block(0, 0, n, n), over_w.as_ref().block(0, 0, m, m));
+        let split = Split::new(lambda, damping, a, g)?;
+        over_v.add_diagonal(split.input);
+        over_w.add_diagonal(split.output);
+        ldlt_stacked(over_v.reborrow()).map_err(KfacError::of(Side::Input))?;
+        over_w.block(m, 0, n, m).copy_transposed(over_v.block(n, 0, m, n).into_ref());
+        ldlt_stacked(over_w.reborrow()).map_err(KfacError::of(Side::Output))
+    }
 }
 
 /// `a = (s x, t)` of each sample, `s x` without a bias.

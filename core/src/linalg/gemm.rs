@@ -224,8 +224,11 @@ impl<T: Real> Visit for Hadamard<'_, '_, T> {
     #[inline(always)]
     fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let alpha = self.alpha;
-        let Some(b) = Columns::read::<T, N>(self.b, j) else { return };
-        let tile = sum_of_outer_products::<T, M, N>(along::<T, M>(self.a, i), b);
+        let (Some(a), Some(b)) = (along::<T, M>(self.a, i), Columns::read::<T, N>(self.b, j))
+        else {
+            return;
+        };
+        let tile = sum_of_outer_products::<T, M, N>(a, b);
         update::<T, M, N>(&mut self.c, (i, j), tile, |c, sum| c * (alpha * sum));
     }
 }

@@ -57,7 +57,7 @@ fn invert_rows<T: Real, M: Lanes, W: Lanes>(
     let a = l.as_ref();
     let between = j + W::COUNT;
     let len = i - between;
-    let left = along::<T, M>(a.block(0, between, a.rows(), len), i);
+    let Some(left) = along::<T, M>(a.block(0, between, a.rows(), len), i) else { return };
     let Some(solved) = across::<T, W>(a, (between, j), len) else { return };
     let mut tile = sum_of_outer_products::<T, M, W>(left, solved);
     // L[i, J] M_JJ, M_JJ unit lower triangular.

@@ -158,7 +158,8 @@ fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), Linal
     let left = left.into_ref();
     let Some(mut columns) = Apart::<T, W>::new(&mut columns, 0) else { return Ok(()) };
 
-    let (corner, reciprocal) = W::factor(update::<T, W, W>(left, &columns, j, j));
+    let Some(corner) = update::<T, W, W>(left, &columns, j, j) else { return Ok(()) };
+    let (corner, reciprocal) = W::factor(corner);
     columns.put::<W>(j, corner);
     let mut failed = None;
     W::each(W::zip(corner, reciprocal, |c, r| (c, r)), |k, (column, reciprocal)| {
@@ -200,9 +201,9 @@ fn update<T: Real, M: Lanes, W: Lanes>(
     columns: &Apart<'_, T, W>,
     i: usize,
     j: usize,
-) -> Tile<T, M, W> {
-    let sums = sum_of_outer_products::<T, M, W>(along::<T, M>(left, i), columns.rows(0, j));
-    difference::<T, M, W>(columns.tile::<M>(i), sums)
+) -> Option<Tile<T, M, W>> {
+    let sums = sum_of_outer_products::<T, M, W>(along::<T, M>(left, i)?, columns.rows(0, j));
+    Some(difference::<T, M, W>(columns.tile::<M>(i), sums))
 }
 
 /// M rows of the panel from `i`: `W = T L_JJ^-T`, `L = W / D`, and `(D L^T)[J, i] = W^T`.
@@ -216,7 +217,7 @@ fn below<T: Real, M: Lanes, W: Lanes>(
     i: usize,
     j: usize,
 ) {
-    let tile = update::<T, M, W>(left, columns, i, j);
+    let Some(tile) = update::<T, M, W>(left, columns, i, j) else { return };
     let tile = W::forward(corner, tile, subtract_column::<T, M>);
     if i - j - W::COUNT < right.cols() {
         let transposed = M::new(|m| W::map(tile, |column| M::at(&column, m)));

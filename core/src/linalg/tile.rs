@@ -45,13 +45,20 @@ pub(crate) fn map<T: Real, M: Lanes, N: Lanes>(
     N::map(tile, |column| M::map(column, &mut f))
 }
 
-/// Rows `at..` of each column.
+/// Rows `at..` of each column; nothing only if they do not all exist.
 #[inline(always)]
 pub(crate) fn along<'a, T: Real, M: Lanes>(
     m: Mat<'a, T>,
     at: usize,
-) -> impl Iterator<Item = M::Of<T>> + use<'a, T, M> {
-    m.stretches(at, 0).map_while(M::first)
+) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M>> {
+    let (columns, from) = m.whole_columns(at);
+    // Known here, so that the loop need not ask.
+    if m.stride().checked_sub(from)? < M::COUNT {
+        return None;
+    }
+    let zero = M::new(|_| T::ZERO);
+    // A map, not a filter: two of them side by side are walked with one counter.
+    Some(columns.map(move |c| c.get(from..).and_then(M::first).unwrap_or(zero)))
 }
 
 /// `len` rows from `row` of columns `col..`; nothing only if they do not all exist.
@@ -125,7 +132,7 @@ impl Panel for Rows {
         m: Mat<'a, T>,
         at: usize,
     ) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M>> {
-        Some(along::<T, M>(m, at))
+        along::<T, M>(m, at)
     }
 }
 

@@ -107,7 +107,8 @@ pub(crate) fn lower<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) {
 /// `X[i] = L[i, i]^-1 (B[i] - L[i, :i] X[:i])`
 #[inline(always)]
 fn lower_tile<T: Real, M: Lanes, N: Lanes>(l: Mat<'_, T>, x: &mut Apart<'_, T, N>, i: usize) {
-    let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(l, i), x.rows(0, i));
+    let Some(left) = along::<T, M>(l, i) else { return };
+    let sums = sum_of_outer_products::<T, M, N>(left, x.rows(0, i));
     let Some(corner) = tile_at::<T, M, M>(l, (i, i)) else { return };
     let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
     let tile = N::map(tile, |x| M::forward(&corner, x, subtract));
@@ -192,8 +193,10 @@ fn lower_transpose_right_columns<T: Real, N: Lanes>(
     let solved = solved.into_ref();
     let Some(mut x) = Apart::<T, N>::new(&mut rest, 0) else { return };
     groups!(0..rows, |i, M| {
-        let left = along::<T, M>(solved, i);
-        let sums = sum_of_outer_products::<T, M, N>(left, along::<T, N>(l, j));
+        let (Some(left), Some(right)) = (along::<T, M>(solved, i), along::<T, N>(l, j)) else {
+            return;
+        };
+        let sums = sum_of_outer_products::<T, M, N>(left, right);
         let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
         x.put::<M>(i, N::forward(&corner, tile, subtract_column::<T, M>));
     });
@@ -237,7 +240,7 @@ fn backward_right_columns<T: Real, N: Lanes, const DIAGONAL: bool>(
     let solved = solved.into_ref();
     let Some(mut x) = Apart::<T, N>::new(&mut rest, j) else { return };
     groups!(0..rows, |i, M| {
-        let left = along::<T, M>(solved, i);
+        let Some(left) = along::<T, M>(solved, i) else { return };
         let Some(right) = across::<T, N>(l, (behind, j), len) else { return };
         let sums = sum_of_outer_products::<T, M, N>(left, right);
         let mut tile = x.tile::<M>(i);
@@ -270,8 +273,8 @@ fn below_columns<T: Real, N: Lanes>(stack: &mut MatMut<'_, T>, j: usize) {
     let Some(mut x) = Apart::<T, N>::new(&mut rest, j) else { return };
     let corner = x.tile::<N>(j);
     groups!(n..rows, |i, M| {
-        let right = x.rows(behind, n - behind);
-        let sums = sum_of_outer_products::<T, M, N>(along::<T, M>(solved, i), right);
+        let Some(left) = along::<T, M>(solved, i) else { return };
+        let sums = sum_of_outer_products::<T, M, N>(left, x.rows(behind, n - behind));
         let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
         x.put::<M>(i, N::backward(&corner, tile, subtract_column::<T, M>));
     });

@@ -39,8 +39,8 @@ pub struct Jet<'a, T> {
 }
 
 impl<T: Real> Jet<'_, T> {
-    /// Fills the jet by a formula.
-    #[inline(always)]
+    /// Fills the jet by a formula. One function for all networks that use it.
+    #[inline(never)]
     pub fn fill<F: Formula>(self) {
         let (mut first, mut second) = (self.first.iter_mut(), self.second.iter_mut());
         for z in self.value {

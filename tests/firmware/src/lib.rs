@@ -5,6 +5,7 @@
 pub mod cases;
 mod instructions;
 mod report;
+pub mod sensor;
 mod stack;
 
 use cases::{Memory, Task};

@@ -36,6 +36,11 @@ fn main() -> Result<ExitCode> {
     for family in &args.families {
         rows.extend(row::read(Path::new("target/table"), family, args.quick, &mut faults)?);
     }
+    if !args.quick {
+        for image in ["sensor", "sensors"] {
+            rows.push(row::whole(Path::new("target/table"), image, &mut faults)?);
+        }
+    }
     golden::compare(Path::new("golden"), &rows, &mut faults)?;
     let budgets = Path::new("budgets.csv");
     if args.update {

@@ -49,9 +49,6 @@ pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -
     let mut rows: Vec<Row> = Vec::new();
     for (p, profile) in PROFILES.into_iter().enumerate() {
         let folder = table.join(profile);
-        for symbol in image::unwanted(&folder.join(format!("{family}.elf")))? {
-            faults.push(format!("{family} ({profile}): the image holds {symbol}"));
-        }
         for (i, printed) in
             printed(&folder.join(format!("{family}.jsonl")))?.into_iter().enumerate()
         {
@@ -62,6 +59,13 @@ pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -
             if printed.instructions.is_none() || printed.stack.is_none() {
                 faults.push(format!("{task} ({profile}): beyond what can be measured"));
             }
+            // Alone in its image, as a user flashes it, unless only the family's were built.
+            let alone = match quick {
+                true => None,
+                false => self::printed(&folder.join(format!("{task}.jsonl")))?.pop(),
+            };
+            let (instructions, stack) =
+                alone.map_or((printed.instructions, printed.stack), |a| (a.instructions, a.stack));
             let flash = if quick { None } else { Some(flash(&folder, &task)?) };
             if rows.len() <= i {
                 let scratch = Some(printed.scratch);
@@ -72,21 +76,26 @@ pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -
             row.bits.push(printed.bits.unwrap_or_default());
             let f = &mut row.figures;
             *[&mut f.instructions, &mut f.instructions_s, &mut f.instructions_mixed][p] =
-                printed.instructions;
+                instructions;
             *[&mut f.flash, &mut f.flash_s, &mut f.flash_mixed][p] = flash;
-            *[&mut f.stack, &mut f.stack_s, &mut f.stack_mixed][p] = printed.stack;
+            *[&mut f.stack, &mut f.stack_s, &mut f.stack_mixed][p] = stack;
         }
     }
-    rows.push(whole(table, family)?);
+    rows.push(whole(table, family, faults)?);
     Ok(rows)
 }
 
 /// The row of a whole image, vector table and harness included.
-fn whole(table: &Path, family: &str) -> Result<Row> {
-    let flash =
-        |profile: &str| image::flash(&table.join(profile).join(format!("{family}.elf"))).map(Some);
+pub fn whole(table: &Path, name: &str, faults: &mut Vec<String>) -> Result<Row> {
+    let image = |profile: &str| table.join(profile).join(format!("{name}.elf"));
+    for profile in PROFILES {
+        for symbol in image::unwanted(&image(profile))? {
+            faults.push(format!("{name} ({profile}): the image holds {symbol}"));
+        }
+    }
+    let flash = |profile: &str| image::flash(&image(profile)).map(Some);
     let figures = Figures {
-        task: format!("image {family}"),
+        task: format!("image {name}"),
         flash: flash(PROFILES[0])?,
         flash_s: flash(PROFILES[1])?,
         flash_mixed: flash(PROFILES[2])?,

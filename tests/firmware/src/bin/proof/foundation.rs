@@ -93,6 +93,7 @@ fn matrices<T: Real>() {
         MatMut::<T>::add_scaled,
         MatMut::<T>::add_diagonal,
         MatMut::<T>::mirror_lower,
+        MatMut::<T>::copy_transposed,
     );
     keep!(
         Scratch::<T>::new,

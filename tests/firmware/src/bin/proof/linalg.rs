@@ -21,6 +21,7 @@ pub fn functions<T: Real>() {
         ldlt::<T>,
         ldlt_solve::<T>,
         ldlt_solve_right::<T>,
+        ldlt_stacked::<T>,
         ldlt_inverse::<T>,
         ldlt_inverse_scratch,
         ldlt_logdet::<T>,
