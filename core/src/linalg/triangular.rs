@@ -196,6 +196,9 @@ fn lower_transpose_right_columns<T: Real, N: Lanes>(
         let (Some(left), Some(right)) = (along::<T, M>(solved, i), along::<T, N>(l, j)) else {
             return;
         };
+        // A type of its own: with one caller its division by the stride is inlined at "s" too,
+        // where the stride is known to be at least 1.
+        let right = right.map(core::convert::identity);
         let sums = sum_of_outer_products::<T, M, N>(left, right);
         let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
         x.put::<M>(i, N::forward(&corner, tile, subtract_column::<T, M>));
