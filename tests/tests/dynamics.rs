@@ -17,6 +17,7 @@ use nanocurv::dynamics::train::{
     two_layer_scratch,
 };
 use nanocurv::dynamics::{DynamicsError, Rates};
+use nanocurv::linalg::dot;
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut, Real};
 use support::{Published, close, published};
@@ -212,6 +213,79 @@ fn training_on_moments_is_training_on_the_samples() {
         };
         for (a, b) in run(true).iter().zip(run(false)) {
             assert!((a - b).abs() < 1e-12, "{d} {n} {h}: {a}, {b}");
+        }
+    }
+}
+
+/// The formula, unit by unit, without blocks of lanes: `train`'s own way differs by the machine and
+/// by the width.
+fn plain_descent(
+    x: &[f64],
+    y: &[f64],
+    rates: Rates<f64>,
+    steps: usize,
+    theta: &mut [f64],
+    d: usize,
+) {
+    let h = theta.len() / (d + 1);
+    for _ in 0..steps {
+        let (rows, w2) = theta.split_at_mut(h * d);
+        let mut g = vec![0.0; d];
+        for (x, y) in x.chunks(d).zip(y) {
+            let f: f64 = rows.chunks(d).zip(&*w2).map(|(w1, w2)| w2 * dot(w1, x)).sum();
+            g.iter_mut().zip(x).for_each(|(g, x)| *g += (y - f) * x);
+        }
+        for (w1, w2) in rows.chunks_mut(d).zip(w2) {
+            let old = *w2;
+            *w2 += 2.0 * rates.second * dot(w1, &g);
+            w1.iter_mut().zip(&g).for_each(|(w1, g)| *w1 += 2.0 * rates.first * old * g);
+        }
+    }
+}
+
+#[test]
+fn every_width_trains_as_the_formula_says() {
+    let mut rng = Rng::seed(31);
+    let rates = Rates { first: 2e-3, second: 5e-4 };
+    for d in [1, 2, 3, 4, 7, 8] {
+        for h in [1, 7, 8, 15, 16, 17, 24, 33, 50] {
+            let n = 6;
+            let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
+            let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let mut start = vec![0.0; two_layer_params(d, h)];
+            normal_start(&mut rng, (0.3, 0.3), d, h, &mut start).unwrap();
+            let mut expected = start.clone();
+            plain_descent(&x, &y, rates, 300, &mut expected, d);
+
+            let (s, b) = moments_of(Mat::of(&x, d, n), &y);
+            let mut scratch = vec![0.0; two_layer_scratch(d, h)];
+            let mut found = start.clone();
+            for by_moments in [false, true] {
+                let mut net = TwoLayer::new(&start, d, h, &mut scratch).unwrap();
+                if by_moments {
+                    net.train_on_moments(Mat::of(&s, d, d), &b, rates, 300).unwrap();
+                } else {
+                    net.train(Mat::of(&x, d, n), &y, rates, 300).unwrap();
+                }
+                assert_eq!(net.iteration(), 300);
+                net.write_to(&mut found).unwrap();
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!((found - expected).abs() < 1e-12, "{d}-{h}-1: {found}, {expected}");
+                }
+            }
+
+            let narrow = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<_>>();
+            let (x, y, start) = (narrow(&x), narrow(&y), narrow(&start));
+            let mut scratch = vec![0.0; two_layer_scratch(d, h)];
+            let mut net = TwoLayer::new(&start, d, h, &mut scratch).unwrap();
+            let rates = Rates { first: 2e-3, second: 5e-4 };
+            net.train(Mat::of(&x, d, n), &y, rates, 300).unwrap();
+            let mut found = start.clone();
+            net.write_to(&mut found).unwrap();
+            for (found, expected) in found.iter().zip(&expected) {
+                // 300 steps, each of them rounded.
+                assert!((f64::from(*found) - expected).abs() < 2e-5, "{d}-{h}-1, f32");
+            }
         }
     }
 }
