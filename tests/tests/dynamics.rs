@@ -9,17 +9,23 @@ mod support;
 use nanocurv::dynamics::flow::{self, Modes};
 use nanocurv::dynamics::modes::Mode;
 use nanocurv::dynamics::optimum::{w_min, w_min_scratch};
-use nanocurv::dynamics::reduction::{moments, rank_one, reduce, reduce_scratch};
+use nanocurv::dynamics::reduction::{
+    moments, rank_one, reduce, reduce_network, reduce_network_scratch, reduce_scratch,
+};
 use nanocurv::dynamics::risk::{Kind, TurningPoint, turning_points};
-use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratch};
+use nanocurv::dynamics::spectrum::{
+    network_spectrum, two_layer_spectrum, two_layer_spectrum_scratch,
+};
 use nanocurv::dynamics::train::{
-    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, two_layer_params,
-    two_layer_scratch,
+    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, train_network,
+    two_layer_params, two_layer_scratch,
 };
 use nanocurv::dynamics::{DynamicsError, Rates};
 use nanocurv::linalg::dot;
+use nanocurv::network::Network;
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut, Real};
+use nanocurv::{Mat, MatMut, Real, SMatrix};
+
 use support::{Published, close, published};
 
 const HIDDEN: usize = 50;
@@ -122,6 +128,41 @@ fn the_reduction_is_the_full_network_step_by_step() {
         let (first, second) = nanocurv::dynamics::reduction::layer_norms(&z, u);
         assert!((norms.0 - first).abs() < 1e-12 && (norms.1 - second).abs() < 1e-12);
     }
+}
+
+nanocurv::mlp! { Student: 3 => 20 identity => 1, no bias }
+
+/// The fronts for a named network: both ways over 10^4 steps, and its spectrum.
+#[test]
+fn the_typed_reduction_is_the_typed_training() {
+    let mut rng = Rng::seed(2);
+    let x = SMatrix::<f64, 3, 6>::from_fn(|_, _| rng.normal());
+    let y = SMatrix::<f64, 6, 1>::from_fn(|_, _| rng.normal());
+    let mut start = [0.0; Student::PARAMS];
+    rank_one_start(&mut rng, (0.1, 0.2), 3, 20, &mut start).unwrap();
+    let rates = Rates { first: 2e-3, second: 5e-4 };
+    let (mut trained, mut reduced) = (start, start);
+    let mut scratch = [0.0; two_layer_scratch(3, 20)];
+    train_network(Student, &x, &y, rates, 10_000, &mut trained, &mut scratch).unwrap();
+    let mut scratch = [0.0; reduce_network_scratch(3, 20)];
+    reduce_network(Student, &x, &y, rates, 10_000, &mut reduced, &mut scratch).unwrap();
+    for (a, b) in trained.iter().zip(&reduced) {
+        assert!((a - b).abs() < 1e-12, "{a}, {b}");
+    }
+    let short = &mut scratch[1..];
+    let error = reduce_network(Student, &x, &y, rates, 1, &mut reduced, short).unwrap_err();
+    assert!(matches!(error, DynamicsError::Scratch(_)));
+
+    let (mut values, mut shares) = (SMatrix::<f64, 6, 1>::zeros(), SMatrix::<f64, 2, 6>::zeros());
+    let mut scratch = [0.0; two_layer_spectrum_scratch(6, 20)];
+    let rank =
+        network_spectrum(Student, &x, &trained, &mut values, &mut shares, &mut scratch).unwrap();
+    assert_eq!(rank, 3);
+    let mut expected = [0.0; 6];
+    let out = MatMut::of(&mut scratch, 2, 6);
+    let mut room = [0.0; two_layer_spectrum_scratch(6, 20)];
+    two_layer_spectrum((&x).into(), &trained, 20, &mut expected, out, &mut room).unwrap();
+    assert_eq!(values.as_slice(), expected);
 }
 
 #[test]
