@@ -88,7 +88,11 @@ impl Args {
             }
             let title =
                 format!("Teacher and student: {} samples per input, SNR {}", self.alpha, self.snr);
-            Figure::new(title).columns(2).panel(panel).panel(self.by_samples(exact)).write(path)?;
+            Figure::new(title)
+                .columns(2)
+                .panel(panel)
+                .panel(self.by_samples(exact, best_time))
+                .write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
         let check = self.check.check.then(|| {
@@ -109,10 +113,15 @@ impl Args {
     }
 
     /// The best risk and the last one against the number of samples.
-    fn by_samples(&self, exact: Ensemble<f64>) -> Panel {
+    fn by_samples(&self, exact: Ensemble<f64>, best_time: f64) -> Panel {
         let of = |alpha: f64| Ensemble { alpha, ..exact };
-        let alphas = geometric(0.1, 10.0, 120);
-        let best: Vec<f64> = alphas.iter().map(|a| of(*a).best_stop().1).collect();
+        let alphas = geometric(0.1, 10.0, 80);
+        // The minimum is flat, and long times are costly: a few of them around it will do.
+        let middle = best_time.clamp(0.1, 30.0);
+        let times = geometric(middle / 20.0, 20.0 * middle, 30);
+        let best_of =
+            |alpha: f64| times.iter().map(|t| of(alpha).risk(*t)).fold(f64::INFINITY, f64::min);
+        let best: Vec<f64> = alphas.iter().map(|a| best_of(*a)).collect();
         // Infinite at one sample per input: no point there.
         let last: Vec<f64> = alphas.iter().map(|a| of(*a).limit()).collect();
         let top = 2.0 * exact.start();
@@ -122,6 +131,6 @@ impl Args {
             .y_range(0.0, top)
             .series("stopped at its best", &alphas, &best)
             .series("trained for ever", &alphas, &last)
-            .mark(self.alpha, of(self.alpha).best_stop().1, format!("here {}", self.alpha))
+            .mark(self.alpha, best_of(self.alpha), format!("here {}", self.alpha))
     }
 }
