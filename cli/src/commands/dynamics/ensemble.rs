@@ -115,10 +115,10 @@ impl Args {
     /// The best risk and the last one against the number of samples.
     fn by_samples(&self, exact: Ensemble<f64>, best_time: f64) -> Panel {
         let of = |alpha: f64| Ensemble { alpha, ..exact };
-        let alphas = geometric(0.1, 10.0, 80);
+        let alphas = geometric(0.1, 10.0, 60);
         // The minimum is flat, and long times are costly: a few of them around it will do.
-        let middle = best_time.clamp(0.1, 30.0);
-        let times = geometric(middle / 20.0, 20.0 * middle, 30);
+        let middle = best_time.clamp(0.1, 10.0);
+        let times = geometric(middle / 8.0, 3.0 * middle, 14);
         let best_of =
             |alpha: f64| times.iter().map(|t| of(alpha).risk(*t)).fold(f64::INFINITY, f64::min);
         let best: Vec<f64> = alphas.iter().map(|a| best_of(*a)).collect();
