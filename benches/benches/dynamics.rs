@@ -50,7 +50,7 @@ fn main() {
         let (mut s, mut b, mut small) = (vec![0.0; d * d], vec![0.0; d], vec![0.0; d]);
         moments(x, &y, MatMut::of(&mut s, d, d), &mut b).unwrap();
         let mut train = |steps: u64| {
-            time(7, || {
+            time(31, || {
                 let mut net = TwoLayer::new(&theta, d, h, &mut scratch).unwrap();
                 net.train_on_moments(Mat::of(&s, d, d), &b, rates, steps).unwrap();
                 black_box(net.total());
@@ -72,7 +72,7 @@ fn main() {
 
         let start = 0.01 * (h as f64).sqrt();
         let mut run = |steps: u64| {
-            time(7, || {
+            time(31, || {
                 let (mut z, mut u) = (vec![start; d], start);
                 reduce(Mat::of(&s, d, d), &b, rates, steps, &mut z, &mut u, &mut small).unwrap();
                 black_box((z, u));

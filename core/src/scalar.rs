@@ -138,6 +138,11 @@ pub trait Real:
         product: crate::linalg::library::Product<'_, Self>,
         c: crate::matrix::MatMut<'_, Self>,
     );
+
+    /// Steps of two-layer training in the host's registers; see `dynamics::train`.
+    #[cfg(feature = "std")]
+    #[doc(hidden)]
+    fn two_layer_steps(steps: crate::dynamics::host::Steps<'_, Self>) -> u64;
 }
 
 macro_rules! real {
@@ -226,6 +231,11 @@ macro_rules! real {
                 c: crate::matrix::MatMut<'_, Self>,
             ) {
                 crate::linalg::library::$t(product, c);
+            }
+
+            #[cfg(feature = "std")]
+            fn two_layer_steps(steps: crate::dynamics::host::Steps<'_, Self>) -> u64 {
+                steps.run()
             }
         }
     };

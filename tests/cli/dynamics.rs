@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use nanocurv_cli::array::Array;
+use nanocurv_cli::io::safetensors;
 use serde_json::Value;
 
 use crate::{nanocurv, run};
@@ -229,4 +231,100 @@ fn the_tour_tells_of_the_double_descent() {
     assert_eq!(kinds("network")[..2], ["minimum", "maximum"]);
     assert!(result["theory_difference"].as_f64().unwrap() < 1e-12);
     assert!(path.exists());
+}
+
+/// Every command of the family against its dense reference, in both precisions.
+#[test]
+fn every_check_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let (x, _) = published(folder.path());
+    let net = folder.path().join("net.safetensors");
+    let lines = [
+        "data --dim 3 --samples 12 --seed 7 --noise 0.5 --kappa 10 --p 1 --transform --test 20",
+        "data --dim 5 --samples 3 --seed 7 --kappa 2 --scale-beta --test 9",
+        "modes --c 0.3 --r 2 --s 1.2 --lambda 0.7 --w0 0.05 --times 0,0.1,1,3,50",
+        "modes --c -0.3 --r 0 --s 1.2 --lambda 0.7 --w0 0.05 --times 0,1,3",
+        "modes --c 0 --r 2 --s -1.2 --lambda 0.7 --w0 -0.05 --times 0,1,3",
+        "risk --sigmas 1,0.15 --thetas 0.45,3 --noise 1 --samples 10 --lr 0.1 --iterations 900",
+        "ensemble --alpha 0.5 --snr 5 --inr 0.3 --times 0,0.1,1,10,100",
+        "ensemble --alpha 1 --snr 5 --times 0,1,10,1000",
+        "ensemble --alpha 2 --snr 0.5",
+        "field --plane u-z1 --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --epsilon 1,0,2 --range -2,3",
+        "field --plane z1-z2 --fixed 1,2 --beta 1,2,1 --lambda 9,1,4 --epsilon 1,0,2 --range -2,3",
+        "field --plane total --fixed 2 --beta 1,-1 --lambda 100,1 --epsilon 5,0 --grid 7",
+        "field --plane risk --fixed -1,3 --beta 1,2,1 --lambda 9,1,4 --range -2,3",
+    ];
+    for line in lines {
+        for more in ["--check", "--check --dtype f32 --tolerance 2e-5"] {
+            let result = json(&format!("{line} {more}"));
+            assert_eq!(result["check"]["passed"], Value::Bool(true), "{line}: {}", result["check"]);
+        }
+    }
+    let values = |count: u32| (0..count).map(|i| f64::from(i).sin()).collect::<Vec<_>>();
+    let tensors = [
+        ("0.weight".to_owned(), Array::new(&[4, 2], values(8))),
+        ("1.weight".to_owned(), Array::new(&[1, 4], values(4))),
+    ];
+    std::fs::write(&net, safetensors::write(&tensors).unwrap()).unwrap();
+    let line = format!("jacobian --net {} --data {} --check", net.display(), x.display());
+    let result = json(&line);
+    assert_eq!(result["check"]["passed"], Value::Bool(true), "{}", result["check"]);
+    assert_eq!(numbers(&result["singular_values"]).len(), 2);
+}
+
+#[test]
+fn wrong_input_ends_with_code_2_and_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let (x, y) = published(folder.path());
+    let run_of = |more: &str| {
+        format!("train --data {} --targets {} --iterations 5 {more}", x.display(), y.display())
+    };
+    let short = folder.path().join("short.csv");
+    std::fs::write(&short, "1\n2\n").unwrap();
+    let wrong = [
+        ("data --dim 0 --samples 3".to_owned(), "--dim: found 0"),
+        ("data --dim 2 --samples 3 --beta 1".to_owned(), "--beta: found 1 numbers, needed 2"),
+        ("data --dim 2 --samples 3 --noise 1,2,3".to_owned(), "--noise: found 3"),
+        ("data --dim 2 --samples 3 --sigmas one".to_owned(), "--sigmas: found 'one'"),
+        ("data --dim 2 --samples 3 --p 1".to_owned(), "--kappa"),
+        (run_of("--hidden 3 --lr 1,2,3"), "--lr: found 3 numbers"),
+        (run_of("--hidden 0 --lr 1"), "--hidden: found 0"),
+        (run_of("--hidden 3 --lr nan"), "--lr: found NaN"),
+        (run_of("--hidden 3 --lr 1 --beta 1,2,3"), "--beta: found 3 numbers, needed 2"),
+        (run_of("--hidden 3 --lr 1e-3 --beta 0,1"), "--beta"),
+        (run_of("--hidden 3 --lr 1e-3 --times 0,9"), "--times: found 9, needed at most 5"),
+        (run_of("--hidden 3 --lr 1e-3 --out r.doc"), "r.doc"),
+        (
+            format!(
+                "train --data {} --targets {} --iterations 5 --hidden 3 --lr 1e-3",
+                x.display(),
+                short.display()
+            ),
+            "found 2 targets, needed 10",
+        ),
+        ("modes --c 0 --r=-1 --s 1 --lambda 1 --w0 1 --times 1".to_owned(), "--r: found -1"),
+        ("modes --c 0 --r 1 --s 1 --lambda 1 --w0 1 --times=-1".to_owned(), "--times: found -1"),
+        (
+            "risk --sigmas 1,2 --thetas 1,2,3 --noise 1 --samples 3 --lr 1 --iterations 3"
+                .to_owned(),
+            "--thetas: found 3 numbers",
+        ),
+        (
+            "risk --sigmas 1 --thetas 1 --noise 1 --samples 0 --lr 1 --iterations 3".to_owned(),
+            "samples",
+        ),
+        ("ensemble --alpha 0 --snr 1".to_owned(), "--alpha"),
+        (
+            "field --plane z1-z2 --fixed 1,2 --beta 1,1 --lambda 1,1".to_owned(),
+            "--fixed: found 2 numbers, needed 1",
+        ),
+        ("tour --plot tour.pdf".to_owned(), "tour.pdf"),
+    ];
+    for (line, message) in wrong {
+        let mut command = nanocurv();
+        command.arg("dynamics").args(line.split_whitespace()).current_dir(folder.path());
+        let (stdout, stderr) = run(&mut command, 2);
+        assert!(stdout.is_empty(), "{line}");
+        assert!(stderr.contains(message), "{line}: {stderr}");
+    }
 }

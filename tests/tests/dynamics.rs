@@ -9,16 +9,23 @@ mod support;
 use nanocurv::dynamics::flow::{self, Modes};
 use nanocurv::dynamics::modes::Mode;
 use nanocurv::dynamics::optimum::{w_min, w_min_scratch};
-use nanocurv::dynamics::reduction::{moments, rank_one, reduce, reduce_scratch};
+use nanocurv::dynamics::reduction::{
+    moments, rank_one, reduce, reduce_network, reduce_network_scratch, reduce_scratch,
+};
 use nanocurv::dynamics::risk::{Kind, TurningPoint, turning_points};
-use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratch};
+use nanocurv::dynamics::spectrum::{
+    network_spectrum, two_layer_spectrum, two_layer_spectrum_scratch,
+};
 use nanocurv::dynamics::train::{
-    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, two_layer_params,
-    two_layer_scratch,
+    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, train_network,
+    two_layer_params, two_layer_scratch,
 };
 use nanocurv::dynamics::{DynamicsError, Rates};
+use nanocurv::linalg::dot;
+use nanocurv::network::Network;
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut, Real};
+use nanocurv::{Mat, MatMut, Real, SMatrix};
+
 use support::{Published, close, published};
 
 const HIDDEN: usize = 50;
@@ -123,6 +130,41 @@ fn the_reduction_is_the_full_network_step_by_step() {
     }
 }
 
+nanocurv::mlp! { Student: 3 => 20 identity => 1, no bias }
+
+/// The fronts for a named network: both ways over 10^4 steps, and its spectrum.
+#[test]
+fn the_typed_reduction_is_the_typed_training() {
+    let mut rng = Rng::seed(2);
+    let x = SMatrix::<f64, 3, 6>::from_fn(|_, _| rng.normal());
+    let y = SMatrix::<f64, 6, 1>::from_fn(|_, _| rng.normal());
+    let mut start = [0.0; Student::PARAMS];
+    rank_one_start(&mut rng, (0.1, 0.2), 3, 20, &mut start).unwrap();
+    let rates = Rates { first: 2e-3, second: 5e-4 };
+    let (mut trained, mut reduced) = (start, start);
+    let mut scratch = [0.0; two_layer_scratch(3, 20)];
+    train_network(Student, &x, &y, rates, 10_000, &mut trained, &mut scratch).unwrap();
+    let mut scratch = [0.0; reduce_network_scratch(3, 20)];
+    reduce_network(Student, &x, &y, rates, 10_000, &mut reduced, &mut scratch).unwrap();
+    for (a, b) in trained.iter().zip(&reduced) {
+        assert!((a - b).abs() < 1e-12, "{a}, {b}");
+    }
+    let short = &mut scratch[1..];
+    let error = reduce_network(Student, &x, &y, rates, 1, &mut reduced, short).unwrap_err();
+    assert!(matches!(error, DynamicsError::Scratch(_)));
+
+    let (mut values, mut shares) = (SMatrix::<f64, 6, 1>::zeros(), SMatrix::<f64, 2, 6>::zeros());
+    let mut scratch = [0.0; two_layer_spectrum_scratch(6, 20)];
+    let rank =
+        network_spectrum(Student, &x, &trained, &mut values, &mut shares, &mut scratch).unwrap();
+    assert_eq!(rank, 3);
+    let mut expected = [0.0; 6];
+    let out = MatMut::of(&mut scratch, 2, 6);
+    let mut room = [0.0; two_layer_spectrum_scratch(6, 20)];
+    two_layer_spectrum((&x).into(), &trained, 20, &mut expected, out, &mut room).unwrap();
+    assert_eq!(values.as_slice(), expected);
+}
+
 #[test]
 fn a_random_start_is_not_of_rank_one_and_says_where() {
     let mut theta = vec![0.0; two_layer_params(3, 4)];
@@ -212,6 +254,79 @@ fn training_on_moments_is_training_on_the_samples() {
         };
         for (a, b) in run(true).iter().zip(run(false)) {
             assert!((a - b).abs() < 1e-12, "{d} {n} {h}: {a}, {b}");
+        }
+    }
+}
+
+/// The formula, unit by unit, without blocks of lanes: `train`'s own way differs by the machine and
+/// by the width.
+fn plain_descent(
+    x: &[f64],
+    y: &[f64],
+    rates: Rates<f64>,
+    steps: usize,
+    theta: &mut [f64],
+    d: usize,
+) {
+    let h = theta.len() / (d + 1);
+    for _ in 0..steps {
+        let (rows, w2) = theta.split_at_mut(h * d);
+        let mut g = vec![0.0; d];
+        for (x, y) in x.chunks(d).zip(y) {
+            let f: f64 = rows.chunks(d).zip(&*w2).map(|(w1, w2)| w2 * dot(w1, x)).sum();
+            g.iter_mut().zip(x).for_each(|(g, x)| *g += (y - f) * x);
+        }
+        for (w1, w2) in rows.chunks_mut(d).zip(w2) {
+            let old = *w2;
+            *w2 += 2.0 * rates.second * dot(w1, &g);
+            w1.iter_mut().zip(&g).for_each(|(w1, g)| *w1 += 2.0 * rates.first * old * g);
+        }
+    }
+}
+
+#[test]
+fn every_width_trains_as_the_formula_says() {
+    let mut rng = Rng::seed(31);
+    let rates = Rates { first: 2e-3, second: 5e-4 };
+    for d in [1, 2, 3, 4, 7, 8] {
+        for h in [1, 7, 8, 15, 16, 17, 24, 33, 50] {
+            let n = 6;
+            let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
+            let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
+            let mut start = vec![0.0; two_layer_params(d, h)];
+            normal_start(&mut rng, (0.3, 0.3), d, h, &mut start).unwrap();
+            let mut expected = start.clone();
+            plain_descent(&x, &y, rates, 300, &mut expected, d);
+
+            let (s, b) = moments_of(Mat::of(&x, d, n), &y);
+            let mut scratch = vec![0.0; two_layer_scratch(d, h)];
+            let mut found = start.clone();
+            for by_moments in [false, true] {
+                let mut net = TwoLayer::new(&start, d, h, &mut scratch).unwrap();
+                if by_moments {
+                    net.train_on_moments(Mat::of(&s, d, d), &b, rates, 300).unwrap();
+                } else {
+                    net.train(Mat::of(&x, d, n), &y, rates, 300).unwrap();
+                }
+                assert_eq!(net.iteration(), 300);
+                net.write_to(&mut found).unwrap();
+                for (found, expected) in found.iter().zip(&expected) {
+                    assert!((found - expected).abs() < 1e-12, "{d}-{h}-1: {found}, {expected}");
+                }
+            }
+
+            let narrow = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<_>>();
+            let (x, y, start) = (narrow(&x), narrow(&y), narrow(&start));
+            let mut scratch = vec![0.0; two_layer_scratch(d, h)];
+            let mut net = TwoLayer::new(&start, d, h, &mut scratch).unwrap();
+            let rates = Rates { first: 2e-3, second: 5e-4 };
+            net.train(Mat::of(&x, d, n), &y, rates, 300).unwrap();
+            let mut found = start.clone();
+            net.write_to(&mut found).unwrap();
+            for (found, expected) in found.iter().zip(&expected) {
+                // 300 steps, each of them rounded.
+                assert!((f64::from(*found) - expected).abs() < 2e-5, "{d}-{h}-1, f32");
+            }
         }
     }
 }

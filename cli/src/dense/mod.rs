@@ -6,6 +6,7 @@
 
 mod activation;
 mod curvature;
+pub mod dynamics;
 pub mod fisher;
 mod jacobian;
 pub mod kfac;

@@ -246,7 +246,7 @@ impl Panel {
     ) -> Self {
         let mut panel = Self::new(heading)
             .x("singular value, by rank", Scale::Linear)
-            .y("share of layer", Scale::Linear);
+            .y("squared share of layer", Scale::Linear);
         panel.slots = Some(singular_values.iter().map(|&s| super::axis::short(s)).collect());
         panel.layers.push(Layer::Stack {
             names: layers.iter().map(|l| l.as_ref().to_owned()).collect(),

@@ -22,6 +22,8 @@
 pub mod ensemble;
 pub mod field;
 pub mod flow;
+#[cfg(feature = "std")]
+pub(crate) mod host;
 pub mod modes;
 pub mod optimum;
 pub mod reduction;

@@ -94,6 +94,30 @@ pub fn least_squares<T: Real, const D: usize, const N: usize>(
     w_min(x.into(), y.as_slice(), w.as_mut_slice(), gram.as_flattened_mut())
 }
 
+/// The typed front of [`w_min`] for fewer samples than features: the interpolant of least norm.
+///
+/// ```
+/// use nanocurv::dynamics::optimum::least_norm;
+/// use nalgebra::{Matrix2x1, Vector1, Vector2};
+///
+/// let mut w = Vector2::zeros();
+/// least_norm(&Matrix2x1::new(1.0, 2.0), &Vector1::new(5.0_f64), &mut w)?;
+/// assert!((w - Vector2::new(1.0, 2.0)).norm() < 1e-14);
+/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
+/// ```
+///
+/// # Errors
+/// As [`w_min`].
+pub fn least_norm<T: Real, const D: usize, const N: usize>(
+    x: &nalgebra::SMatrix<T, D, N>,
+    y: &nalgebra::SVector<T, N>,
+    w: &mut nalgebra::SVector<T, D>,
+) -> Result<(), DynamicsError> {
+    const { assert!(N < D, "the least norm chooses among interpolants: fewer samples than features") };
+    let mut scratch = [[[T::ZERO; N]; N]; 2];
+    w_min(x.into(), y.as_slice(), w.as_mut_slice(), scratch.as_flattened_mut().as_flattened_mut())
+}
+
 /// The relative error `((w_i - beta_i) / beta_i)^2` of weights against the teacher's, averaged over
 /// the given entries: all of them, or a group of features.
 ///

@@ -13,10 +13,11 @@
 //! Cost: the eigendecomposition of one N x N matrix, and `L N^2` multiply-adds for each vector.
 
 use super::DynamicsError;
-use super::train::two_layer_params;
+use super::train::{is_two_layer_linear, two_layer_params};
 use crate::error::ShapeError;
 use crate::linalg::{JACOBI_LIMIT, dot, eigh, eigh_scratch, gemm_tn, reverse, syrk_tn};
 use crate::matrix::{Mat, MatMut};
+use crate::network::{AsMat, Network};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
 use nalgebra::{SMatrix, SVector};
@@ -164,4 +165,46 @@ pub fn jacobian_spectrum_typed<T: Real, const L: usize, const N: usize>(
     let scratch = scratch.as_flattened_mut().as_flattened_mut();
     let layers = layers.each_ref().map(Mat::from);
     jacobian_spectrum(&layers, singular_values.as_mut_slice(), shares.into(), scratch)
+}
+
+/// The front of [`two_layer_spectrum`] for a network named by [`mlp!`](crate::mlp), over a batch of
+/// `B` samples, in a scratch of [`two_layer_spectrum_scratch`] of the batch and the hidden units. A
+/// network that is not two linear layers without biases does not compile.
+///
+/// ```
+/// use nanocurv::dynamics::spectrum::{network_spectrum, two_layer_spectrum_scratch};
+/// use nanocurv::{mlp, network::Network};
+/// use nalgebra::{Matrix2x3, SMatrix, SVector};
+///
+/// mlp! { Student: 2 => 4 identity => 1, no bias }
+///
+/// let x = Matrix2x3::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
+/// let (mut values, mut shares) = (SVector::<f64, 3>::zeros(), SMatrix::<f64, 2, 3>::zeros());
+/// let mut scratch = [0.0; two_layer_spectrum_scratch(3, 4)];
+/// let theta = [0.1; Student::PARAMS];
+/// let rank = network_spectrum(Student, &x, &theta, &mut values, &mut shares, &mut scratch)?;
+/// assert_eq!(rank, 2); // three samples of two features
+/// assert!((shares.column(0).norm() - 1.0).abs() < 1e-12);
+/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
+/// ```
+///
+/// # Errors
+/// As [`two_layer_spectrum`].
+pub fn network_spectrum<T: Real, N: Network, const B: usize>(
+    _network: N,
+    x: &N::Inputs<T, B>,
+    theta: &N::Theta<T>,
+    singular_values: &mut SVector<T, B>,
+    shares: &mut SMatrix<T, 2, B>,
+    scratch: &mut [T],
+) -> Result<usize, DynamicsError> {
+    const {
+        assert!(
+            is_two_layer_linear(N::LAYERS),
+            "the two-layer dynamics are of `d => h identity => 1, no bias`"
+        );
+    };
+    let hidden = N::LAYERS.first().map_or(0, |layer| layer.outputs);
+    let values = singular_values.as_mut_slice();
+    two_layer_spectrum(x.as_mat(), theta.as_ref(), hidden, values, shares.into(), scratch)
 }

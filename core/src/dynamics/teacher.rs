@@ -463,3 +463,34 @@ pub fn sample_typed<T: Real, const D: usize, const N: usize>(
     let (beta, y, s) = (beta.as_mut_slice(), y.as_mut_slice(), singular_values.as_mut_slice());
     teacher.sample(rng, beta, x.into(), y, map.into(), s, scratch)
 }
+
+/// The typed front of [`Teacher::sample_test`].
+///
+/// ```
+/// use nanocurv::{dynamics::teacher::{Teacher, sample_test_typed}, random::Rng};
+/// use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
+///
+/// let (mut x, mut y) = (SMatrix::<f64, 2, 6>::zeros(), SVector::<f64, 6>::zeros());
+/// let (beta, map) = (Vector2::new(1.0, -1.0), Matrix2::identity());
+/// sample_test_typed(&Teacher::default(), &mut Rng::seed(2), &beta, &map, &mut x, &mut y)?;
+/// assert!((x.tr_mul(&beta) - y).norm() < 1e-15);
+/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
+/// ```
+///
+/// # Errors
+/// As [`Teacher::sample_test`].
+pub fn sample_test_typed<T: Real, const D: usize, const M: usize>(
+    teacher: &Teacher<'_, T>,
+    rng: &mut Rng,
+    beta: &SVector<T, D>,
+    map: &SMatrix<T, D, D>,
+    x: &mut SMatrix<T, D, M>,
+    y: &mut SVector<T, M>,
+) -> Result<(), DynamicsError> {
+    const {
+        assert!(D <= crate::linalg::JACOBI_LIMIT, "the typed teacher is for at most 32 features");
+    };
+    let mut scratch = [[[T::ZERO; D]; D]; 3];
+    let scratch = scratch.as_flattened_mut().as_flattened_mut();
+    teacher.sample_test(rng, beta.as_slice(), map.into(), x.into(), y.as_mut_slice(), scratch)
+}

@@ -48,16 +48,13 @@ pub fn loss_and_risk<T: Float>(
     tolerance: f64,
 ) -> Panel {
     let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
-    let risk = to_f64(&record.risk);
+    let (loss, risk) = (to_f64(&record.loss), to_f64(&record.risk));
     let unit = match problem.risk {
         Risk::L2 => "sum of squares",
         Risk::L1 => "sum (risk: of absolute values)",
     };
-    let mut panel = Panel::lines(heading).x("iteration", Scale::Log).y(unit, Scale::Log).series(
-        "training loss",
-        &t,
-        &to_f64(&record.loss),
-    );
+    let panel = Panel::lines(heading).x("iteration", Scale::Log);
+    let mut panel = logarithmic(panel, unit, &[&loss, &risk]).series("training loss", &t, &loss);
     if !risk.is_empty() {
         panel = panel.series("test risk", &t, &risk);
         for turn in turning_points(&risk, tolerance) {
@@ -102,14 +99,14 @@ pub fn weights<T: Float>(record: &Record<T>, d: usize, end: Option<&[T]>) -> Pan
     }
     if let (Some(end), true) = (end, d <= 3) {
         for (j, w) in end.iter().enumerate() {
-            panel = panel.horizontal(w.to_f64(), format!("least squares{}", subscript(j + 1)));
+            panel = panel.horizontal(w.to_f64(), format!("least squares w{}", subscript(j + 1)));
         }
     }
     panel
 }
 
 /// The number in subscript digits.
-pub fn subscript(number: usize) -> String {
+fn subscript(number: usize) -> String {
     number
         .to_string()
         .chars()

@@ -6,8 +6,10 @@ use nanocurv::dynamics::teacher::{Modulation, Scales, Teacher, teacher_scratch};
 use nanocurv::random::Rng;
 
 use super::list::{Numbers, convert, pair};
-use crate::args::{Dtype, OutputArgs};
+use crate::args::{CheckArgs, Dtype, OutputArgs};
 use crate::array::{Array, Float, Matrix, zeros};
+use crate::check::{Check, Difference};
+use crate::dense;
 use crate::exit::Outcome;
 use crate::report::Report;
 use crate::session::Session;
@@ -72,6 +74,8 @@ pub struct Args {
     test: Option<usize>,
     #[command(flatten)]
     out: OutputArgs,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 /// Training and test data with all that made them.
@@ -131,6 +135,31 @@ impl<T: Float> Sample<T> {
         )?;
         Ok(s)
     }
+
+    /// The singular values against those of X by another way, the test targets against X beta.
+    fn check(&self, tolerance: f64) -> Check {
+        let x = self.x.to_f64();
+        let (rows, columns) = (self.x.rows, self.x.cols);
+        // Few long rows: the rotations are of pairs of them.
+        let (values, length) = if rows > columns {
+            ((0..columns).flat_map(|j| x.iter().skip(j).step_by(columns).copied()).collect(), rows)
+        } else {
+            (x, columns)
+        };
+        let reference = dense::spectrum(&values, length).values;
+        let mut spectrum = Difference::default();
+        for (i, value) in self.singular_values.iter().enumerate() {
+            // Squares: a value of 0 is the root of a rounding error.
+            let square = reference.get(i).map_or(0.0, |s| s * s);
+            spectrum.add(value.to_f64().powi(2), square);
+        }
+        let mut targets = Difference::default();
+        for (x, y) in self.x_test.to_f64().chunks(columns).zip(&self.y_test) {
+            let terms = x.iter().zip(&self.beta).map(|(x, b)| x * b.to_f64());
+            targets.add(y.to_f64(), terms.sum());
+        }
+        spectrum.within(tolerance).worse(targets.within(tolerance))
+    }
 }
 
 impl Args {
@@ -143,6 +172,7 @@ impl Args {
 
     fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
+        let tolerance = self.check.tolerance::<T>()?;
         ensure!(self.dim > 0, "--dim: found 0, needed at least 1");
         ensure!(self.samples > 0, "--samples: found 0, needed at least 1");
         let beta = self.beta.as_ref().map(|beta| beta.read::<T>("--beta")).transpose()?;
@@ -206,6 +236,7 @@ impl Args {
         let tests = self.test.unwrap_or(self.samples.saturating_mul(100));
         let sizes = (self.dim, self.samples, tests);
         let sample = session.compute(|| Sample::draw(&teacher, self.seed, beta, sizes))?;
+        let check = self.check.check.then(|| sample.check(tolerance));
         let mut report = Report::new();
         report
             .array("X", sample.x.into_array())
@@ -214,6 +245,6 @@ impl Args {
             .array("y_test", Array::vector(sample.y_test))
             .array("beta", Array::vector(sample.beta))
             .array("singular_values", Array::vector(sample.singular_values));
-        session.finish(report, &self.out, None)
+        session.finish(report, &self.out, check)
     }
 }

@@ -5,8 +5,10 @@ use nanocurv::dynamics::ensemble::Ensemble;
 
 use super::curves::to_f64;
 use super::list::{convert, geometric};
-use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
 use crate::array::{Array, Float};
+use crate::check::Difference;
+use crate::dense;
 use crate::exit::Outcome;
 use crate::plot::{Figure, Panel, Scale};
 use crate::report::Report;
@@ -38,6 +40,8 @@ pub struct Args {
     out: OutputArgs,
     #[command(flatten)]
     plot: PlotArgs,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 impl Args {
@@ -51,6 +55,7 @@ impl Args {
     fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
         self.plot.validate()?;
+        let tolerance = self.check.tolerance::<T>()?;
         let problem = Ensemble::new(T::of(self.alpha), T::of(self.snr), T::of(self.inr))
             .context("--alpha, --snr, --inr")?;
         let times =
@@ -66,25 +71,66 @@ impl Args {
         let limit = problem.limit().to_f64();
         let (best_time, best_risk) = (best_time.to_f64(), best_risk.to_f64());
         if let Some(path) = &self.plot.plot {
-            let mut panel = Panel::lines("")
+            let exact = Ensemble { alpha: self.alpha, snr: self.snr, inr: self.inr };
+            let end = to_f64(&times).into_iter().fold(1000.0, f64::max);
+            let fine = geometric(0.01, end, 300);
+            let curve: Vec<f64> = fine.iter().map(|t| exact.risk(*t)).collect();
+            let mut panel = Panel::lines("Stopped early")
                 .x("time (units of 1 / rate)", Scale::Log)
-                .y("risk (units of the teacher's variance)", Scale::Linear)
-                .series("average over data", &to_f64(&times), &to_f64(&risk))
-                .mark(best_time, best_risk, format!("min {best_time:.3}"));
+                .y("risk (of the teacher's variance)", Scale::Linear)
+                .series("average over data", &fine, &curve);
+            if !self.times.is_empty() {
+                panel = panel.points("times asked for", &to_f64(&times), &to_f64(&risk));
+            }
+            panel = panel.mark(best_time, best_risk, format!("min {best_time:.3}"));
             if limit.is_finite() {
                 panel = panel.horizontal(limit, "trained for ever");
             }
             let title =
                 format!("Teacher and student: {} samples per input, SNR {}", self.alpha, self.snr);
-            Figure::new(title).panel(panel).write(path)?;
+            Figure::new(title)
+                .columns(2)
+                .panel(panel)
+                .panel(self.by_samples(exact, best_time))
+                .write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
+        let check = self.check.check.then(|| {
+            let parameters = [self.alpha, self.snr, self.inr];
+            let mut difference = Difference::default();
+            for (risk, t) in risk.iter().zip(&times) {
+                difference.add(risk.to_f64(), dense::dynamics::ensemble(parameters, t.to_f64()));
+            }
+            difference.within(tolerance)
+        });
         let mut report = Report::of("t", Array::vector(times));
         report
             .array("risk", Array::vector(risk))
             .number("limit", limit)
             .number("best_time", best_time)
             .number("best_risk", best_risk);
-        session.finish(report, &self.out, None)
+        session.finish(report, &self.out, check)
+    }
+
+    /// The best risk and the last one against the number of samples.
+    fn by_samples(&self, exact: Ensemble<f64>, best_time: f64) -> Panel {
+        let of = |alpha: f64| Ensemble { alpha, ..exact };
+        let alphas = geometric(0.1, 10.0, 60);
+        // The minimum is flat, and long times are costly: a few of them around it will do.
+        let middle = best_time.clamp(0.1, 10.0);
+        let times = geometric(middle / 8.0, 3.0 * middle, 14);
+        let best_of =
+            |alpha: f64| times.iter().map(|t| of(alpha).risk(*t)).fold(f64::INFINITY, f64::min);
+        let best: Vec<f64> = alphas.iter().map(|a| best_of(*a)).collect();
+        // Infinite at one sample per input: no point there.
+        let last: Vec<f64> = alphas.iter().map(|a| of(*a).limit()).collect();
+        let top = 2.0 * exact.start();
+        Panel::lines("More samples")
+            .x("samples per input", Scale::Log)
+            .y("risk (of the teacher's variance)", Scale::Linear)
+            .y_range(0.0, top)
+            .series("stopped at its best", &alphas, &best)
+            .series("trained for ever", &alphas, &last)
+            .mark(self.alpha, best_of(self.alpha), format!("here {}", self.alpha))
     }
 }

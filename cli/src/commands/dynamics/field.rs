@@ -7,8 +7,10 @@ use nanocurv::dynamics::flow::Modes;
 
 use super::curves::to_f64;
 use super::list::{convert, pair, spread};
-use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
 use crate::array::{Array, Float, zeros};
+use crate::check::{Check, Difference};
+use crate::dense;
 use crate::exit::Outcome;
 use crate::plot::{ArrowLength, Figure, Panel, Scale};
 use crate::report::Report;
@@ -76,6 +78,8 @@ pub struct Args {
     out: OutputArgs,
     #[command(flatten)]
     plot: PlotArgs,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 /// `--plane`
@@ -173,6 +177,7 @@ impl Args {
     fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
         self.plot.validate()?;
+        let tolerance = self.check.tolerance::<T>()?;
         let lambda = convert::<T>("--lambda", &self.lambda)?;
         let d = lambda.len();
         let beta = spread::<T>("--beta", &self.beta, d, "eigenvalue of --lambda")?;
@@ -196,6 +201,8 @@ impl Args {
             self.draw(&field)?.write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
+        let check =
+            self.check.check.then(|| self.check(&field, [&lambda, &beta, &epsilon], tolerance));
         let square = |values: Vec<T>| Array::new(&[self.grid, self.grid], values);
         let mut report = Report::of("x", Array::vector(field.axis.clone()));
         report
@@ -203,7 +210,37 @@ impl Args {
             .array("dx", square(field.dx))
             .array("dy", square(field.dy))
             .array("dr", square(field.dr));
-        session.finish(report, &self.out, None)
+        session.finish(report, &self.out, check)
+    }
+
+    /// Against the derivatives of the loss on data that have these modes.
+    fn check<T: Float>(&self, field: &Field<T>, modes: [&Vec<T>; 3], tolerance: f64) -> Check {
+        let modes = modes.map(|values| to_f64(values));
+        let [lambda, beta, epsilon] = modes.each_ref().map(Vec::as_slice);
+        let (fixed, others) = self.fixed.split_first().map_or((0.0, &[][..]), |(u, o)| (*u, o));
+        let (mut arrows, mut risks) = (Difference::default(), Difference::default());
+        let (x, y) = field.places();
+        for (i, (x, y)) in x.into_iter().zip(y).enumerate() {
+            let (u, z): (f64, Vec<f64>) = match self.plane {
+                PlaneName::UZ1 => (x, [y].into_iter().chain(self.fixed.iter().copied()).collect()),
+                PlaneName::Z1Z2 => (fixed, [x, y].iter().chain(others).copied().collect()),
+                PlaneName::Total | PlaneName::Risk => {
+                    (fixed, [x, y].iter().chain(others).map(|w| w / fixed).collect())
+                }
+            };
+            let (du, dz) = dense::dynamics::velocity([lambda, beta, epsilon], u, &z);
+            let dw: Vec<f64> = z.iter().zip(&dz).map(|(z, dz)| du * z + u * dz).collect();
+            let (across, upward) = match self.plane {
+                PlaneName::UZ1 => (du, dz[0]),
+                PlaneName::Z1Z2 => (dz[0], dz[1]),
+                PlaneName::Total | PlaneName::Risk => (dw[0], dw[1]),
+            };
+            arrows.add(field.dx[i].to_f64(), across);
+            arrows.add(field.dy[i].to_f64(), upward);
+            let risk = beta.iter().zip(&z).zip(&dw).map(|((b, z), dw)| -2.0 * (b - u * z) * dw);
+            risks.add(field.dr[i].to_f64(), risk.sum());
+        }
+        arrows.within(tolerance).worse(risks.within(tolerance))
     }
 
     fn draw<T: Float>(&self, field: &Field<T>) -> Result<Figure> {
@@ -216,8 +253,9 @@ impl Args {
         };
         let title =
             format!("Gradient flow at {what} = {}: λ = {}", join(&self.fixed), join(&self.lambda));
-        let mut figure = Figure::new(title).panel(field.panel("", self.plane.axes()));
-        if self.plane == PlaneName::Risk {
+        let mut figure =
+            Figure::new(title).columns(2).panel(field.panel("Velocity", self.plane.axes()));
+        if self.plane != PlaneName::Total {
             let (x, y) = field.places();
             let chosen = |rises: bool| -> (Vec<f64>, Vec<f64>) {
                 let places = x.iter().zip(&y).zip(&field.dr);

@@ -8,8 +8,10 @@ use nanocurv::{Mat, MatMut};
 
 use super::curves::to_f64;
 use super::problem::two_linear_layers;
-use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
 use crate::array::{Array, Float, zeros};
+use crate::check::{Check, Difference};
+use crate::dense;
 use crate::exit::Outcome;
 use crate::io::{self, Source};
 use crate::plot::{Figure, Panel};
@@ -36,6 +38,8 @@ pub struct Args {
     out: OutputArgs,
     #[command(flatten)]
     plot: PlotArgs,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 /// Singular values down to the numerical rank, and their shares.
@@ -60,6 +64,30 @@ pub fn panel<T: Float>(heading: &str, values: &[T], shares: &[[T; 2]]) -> Panel 
     Panel::shares(heading, &to_f64(values), &["first layer", "second layer"], &squares)
 }
 
+/// Squares of singular values, and of shares where neighbours are apart: a Gram has no more.
+fn compare<T: Float>(
+    values: &[T],
+    shares: &[[T; 2]],
+    reference: &dense::Spectrum,
+    hidden: usize,
+    tolerance: f64,
+) -> Check {
+    let square = |i: usize| reference.values.get(i).map_or(0.0, |s| s * s);
+    let (mut squares, mut parts) = (Difference::default(), Difference::default());
+    let noise = 100.0 * reference.values.len() as f64 * T::EPSILON.to_f64() * square(0);
+    for (i, (value, share)) in values.iter().zip(shares).enumerate() {
+        squares.add(value.to_f64().powi(2), square(i));
+        let above = if i == 0 { f64::INFINITY } else { square(i - 1) - square(i) };
+        if above.min(square(i) - square(i + 1)) * tolerance >= noise {
+            let row = &reference.rows[i];
+            let second: f64 = row[row.len() - hidden..].iter().map(|v| v * v).sum();
+            parts.add(share[1].to_f64().powi(2), second / square(i));
+            parts.add(share[0].to_f64().powi(2), 1.0 - second / square(i));
+        }
+    }
+    squares.within(tolerance).worse(parts.within(tolerance))
+}
+
 impl Args {
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
         match session.global.dtype {
@@ -71,6 +99,7 @@ impl Args {
     fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
         self.plot.validate()?;
+        let tolerance = self.check.tolerance::<T>()?;
         let (net, x) = session.read(|| {
             anyhow::Ok((io::network::read(&self.net)?, io::read_matrix::<T>(&self.data)?))
         })?;
@@ -90,9 +119,15 @@ impl Args {
             Figure::new(title).panel(panel("", &values, &shares)).write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
+        let check = self.check.check.then(|| {
+            let (theta, x) = (to_f64(&theta), x.to_f64());
+            let jacobian = dense::dynamics::two_layer_jacobian(&theta, &x, inputs, hidden);
+            let params = theta.len();
+            compare::<T>(&values, &shares, &dense::spectrum(&jacobian, params), hidden, tolerance)
+        });
         let rank = values.len();
         let mut report = Report::of("singular_values", Array::vector(values));
         report.array("shares", Array::new(&[rank, 2], shares.into_iter().flatten().collect()));
-        session.finish(report, &self.out, None)
+        session.finish(report, &self.out, check)
     }
 }

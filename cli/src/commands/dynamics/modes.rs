@@ -5,8 +5,10 @@ use nanocurv::dynamics::modes::Mode;
 
 use super::curves::to_f64;
 use super::list::convert;
-use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
 use crate::array::{Array, Float};
+use crate::check::Difference;
+use crate::dense;
 use crate::exit::Outcome;
 use crate::plot::{Figure, Panel, Scale};
 use crate::report::Report;
@@ -47,7 +49,12 @@ pub struct Args {
     out: OutputArgs,
     #[command(flatten)]
     plot: PlotArgs,
+    #[command(flatten)]
+    check: CheckArgs,
 }
+
+/// The points of a drawn curve, less one.
+const POINTS: usize = 400;
 
 impl Args {
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
@@ -60,6 +67,7 @@ impl Args {
     fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
         self.plot.validate()?;
+        let tolerance = self.check.tolerance::<T>()?;
         let parameters = convert::<T>(
             "--c, --r, --s, --lambda, --w0",
             &[self.c, self.r, self.s, self.lambda, self.w0],
@@ -81,15 +89,19 @@ impl Args {
         }
         let approximation: Vec<T> = times.iter().map(|t| mode.approximation(w0, *t)).collect();
         if let Some(path) = &self.plot.plot {
-            let t = to_f64(&times);
-            let mut panel = Panel::lines("").x("time", Scale::Linear).y("w", Scale::Linear).series(
-                "closed form",
-                &t,
-                &to_f64(&w),
-            );
+            // The curve itself, and the times that were asked for.
+            let end = self.times.iter().copied().fold(0.0, f64::max);
+            let fine: Vec<f64> = (0..=POINTS).map(|i| end * i as f64 / POINTS as f64).collect();
+            let exact = Mode { c: self.c, r: self.r, s: self.s, lambda: self.lambda };
+            let curve = |w: &dyn Fn(f64) -> f64| fine.iter().map(|t| w(*t)).collect::<Vec<_>>();
+            let closed = curve(&|t| exact.weight(self.w0, t));
+            let mut panel = Panel::lines("").x("time", Scale::Linear).y("w", Scale::Linear);
+            panel = panel.series("closed form", &fine, &closed);
             if self.approximation {
-                panel = panel.series("approximation", &t, &to_f64(&approximation));
+                let near = curve(&|t| exact.approximation(self.w0, t));
+                panel = panel.series("approximation", &fine, &near);
             }
+            panel = panel.points("times asked for", &to_f64(&times), &to_f64(&w));
             if self.lambda > 0.0 {
                 panel = panel.horizontal(self.s / self.lambda, "s / λ");
             }
@@ -100,11 +112,19 @@ impl Args {
             Figure::new(title).panel(panel).write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
+        let check = self.check.check.then(|| {
+            let parameters = [self.c, self.r, self.s, self.lambda];
+            let mut difference = Difference::default();
+            for (w, t) in w.iter().zip(&self.times) {
+                difference.add(w.to_f64(), dense::dynamics::mode(parameters, self.w0, *t));
+            }
+            difference.within(tolerance)
+        });
         let mut report = Report::of("t", Array::vector(times));
         report.array("w", Array::vector(w));
         if self.approximation {
             report.array("approximation", Array::vector(approximation));
         }
-        session.finish(report, &self.out, None)
+        session.finish(report, &self.out, check)
     }
 }

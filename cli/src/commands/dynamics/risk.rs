@@ -3,10 +3,12 @@
 use anyhow::{Context, Result, ensure};
 use nanocurv::dynamics::risk::{Feature, TurningPoint, equal_clocks, excess_risk};
 
-use super::curves::{short, subscript, to_f64, tolerance, turning_points};
+use super::curves::{self, short, to_f64, turning_points};
 use super::list::{convert, spread};
-use crate::args::{Dtype, OutputArgs, PlotArgs};
+use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
 use crate::array::{Array, Float, zeros};
+use crate::check::Difference;
+use crate::dense;
 use crate::exit::Outcome;
 use crate::plot::{Figure, Panel, Scale};
 use crate::report::Report;
@@ -52,11 +54,13 @@ pub struct Args {
     /// Moves of the curve that count, as part of its largest value [default: 1e-9 in f64, 1e-4 in
     /// f32]: less is rounding
     #[arg(long, value_name = "X")]
-    tolerance: Option<f64>,
+    turn_tolerance: Option<f64>,
     #[command(flatten)]
     out: OutputArgs,
     #[command(flatten)]
     plot: PlotArgs,
+    #[command(flatten)]
+    check: CheckArgs,
 }
 
 /// The records of turning points; `at` names their place.
@@ -106,6 +110,7 @@ impl Args {
     fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
         self.plot.validate()?;
+        let tolerance = self.check.tolerance::<T>()?;
         let sigmas = convert::<T>("--sigmas", &self.sigmas)?;
         let thetas = spread::<T>("--thetas", &self.thetas, sigmas.len(), "feature")?;
         let mut rates = spread::<T>("--lr", &self.lr, sigmas.len(), "feature")?;
@@ -127,29 +132,51 @@ impl Args {
             anyhow::Ok(excess)
         })?;
         let curve = to_f64(&excess);
-        let tolerance = self.tolerance.unwrap_or(tolerance::<T>());
-        ensure!(tolerance >= 0.0, "--tolerance: found {tolerance}, needed at least 0");
-        let turns = turning_points(&curve, tolerance);
+        let moves = self.turn_tolerance.unwrap_or(curves::tolerance::<T>());
+        ensure!(moves >= 0.0, "--turn-tolerance: found {moves}, needed at least 0");
+        let turns = turning_points(&curve, moves);
         if let Some(path) = &self.plot.plot {
+            let exact: Vec<Feature<f64>> = (features.iter())
+                .map(|f| Feature {
+                    sigma: f.sigma.to_f64(),
+                    theta: f.theta.to_f64(),
+                    rate: f.rate.to_f64(),
+                })
+                .collect();
             let alone = if features.len() > 1 && features.len() <= 4 { features.len() } else { 0 };
             let mut parts = Vec::new();
-            for (i, feature) in features.iter().take(alone).enumerate() {
+            for (i, feature) in exact.iter().take(alone).enumerate() {
                 let mut part = vec![0.0; curve.len()];
-                let feature = Feature {
-                    sigma: feature.sigma.to_f64(),
-                    theta: feature.theta.to_f64(),
-                    rate: feature.rate.to_f64(),
-                };
-                excess_risk(&[feature], self.noise, samples, &mut part)?;
-                parts.push((format!("feature {} alone", subscript(i + 1)), part));
+                excess_risk(&[*feature], self.noise, samples, &mut part)?;
+                parts.push((format!("feature {} alone", i + 1), part));
             }
             let mut curves: Vec<(&str, &[f64])> = vec![("all features", &curve)];
             curves.extend(parts.iter().map(|(name, part)| (name.as_str(), part.as_slice())));
             let title =
                 format!("Early-stopped regression, {} features, {samples} samples", features.len());
-            Figure::new(title).panel(panel("", &curves, &turns)).write(path)?;
+            // Without noise only the bias is left.
+            let mut bias = vec![0.0; curve.len()];
+            excess_risk(&exact, 0.0, samples, &mut bias)?;
+            let variance: Vec<f64> = curve.iter().zip(&bias).map(|(all, b)| all - b).collect();
+            let parts: [(&str, &[f64]); 2] = [("bias", &bias), ("variance", &variance)];
+            Figure::new(title)
+                .columns(2)
+                .panel(panel("Each feature has its own clock", &curves, &turns))
+                .panel(panel("Bias falls, variance rises", &parts, &[]))
+                .write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
+        let check = self.check.check.then(|| {
+            let features: Vec<[f64; 3]> = (features.iter())
+                .map(|f| [f.sigma.to_f64(), f.theta.to_f64(), f.rate.to_f64()])
+                .collect();
+            let mut difference = Difference::default();
+            for (k, found) in curve.iter().enumerate() {
+                let reference = dense::dynamics::excess_risk(&features, self.noise, samples, k);
+                difference.add(*found, reference);
+            }
+            difference.within(tolerance)
+        });
         let mut report =
             Report::of("k", Array::vector((0..excess.len() as i64).collect::<Vec<i64>>()));
         report.array("excess", Array::vector(excess));
@@ -159,6 +186,6 @@ impl Args {
                 r.count("k", k);
             }),
         );
-        session.finish(report, &self.out, None)
+        session.finish(report, &self.out, check)
     }
 }

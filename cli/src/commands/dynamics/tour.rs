@@ -157,11 +157,18 @@ impl<T: Float> Training<T> {
     }
 
     fn risk_panel(&self) -> Panel {
-        let every: Vec<usize> = (0..self.reduced.t.len()).step_by(25).collect();
+        // About as many marks in every decade.
+        let marks = geometric(1.0, ITERATIONS as f64, 16);
+        let every: Vec<usize> = (marks.iter())
+            .map(|mark| self.reduced.t.partition_point(|t| (*t as f64) < *mark))
+            .filter(|i| *i < self.reduced.t.len())
+            .collect();
         let t: Vec<f64> = every.iter().map(|i| self.reduced.t[*i] as f64).collect();
         let risk: Vec<f64> = every.iter().map(|i| self.reduced.risk[*i].to_f64()).collect();
         curves::loss_and_risk("Two layers: two descents", &self.problem, &self.full, VISIBLE)
             .points("risk by theory (u, z)", &t, &risk)
+            // The risk fills the frame; the loss leaves it on its way to 0.
+            .y_range(0.05, 200.0)
     }
 
     /// The flow of the total weight where training ends, and the way there.
@@ -184,14 +191,14 @@ impl<T: Float> Training<T> {
 /// Averages over data for a few numbers of samples.
 fn ensemble_panel<T: Float>(rows: &mut Vec<(f64, f64, f64, f64)>) -> Result<Panel> {
     let times = geometric(0.05, 1000.0, 120);
-    let mut panel = Panel::lines("Average over random data, SNR 5")
+    let mut panel = Panel::lines("Random data: samples per input")
         .x("time (units of 1 / rate)", Scale::Log)
         .y("risk", Scale::Linear)
         .y_range(0.0, 2.0);
     for alpha in ALPHAS {
         let problem = Ensemble::new(T::of(alpha), T::of(5.0), T::ZERO)?;
         let risk: Vec<f64> = times.iter().map(|t| problem.risk(T::of(*t)).to_f64()).collect();
-        panel = panel.series(format!("{alpha} samples per input"), &times, &risk);
+        panel = panel.series(format!("{alpha} per input"), &times, &risk);
         let (time, best) = problem.best_stop();
         rows.push((alpha, time.to_f64(), best.to_f64(), problem.limit().to_f64()));
     }

@@ -49,11 +49,15 @@ pub fn functions<T: Real>() {
         w_min_scratch,
         w_min::<T>,
         least_squares::<T, 3, 7>,
+        least_norm::<T, 5, 3>,
         weight_error::<T>,
         weight_distance::<T>,
     );
     keep!(
         moments::<T>,
+        moments_typed::<T, 3, 7>,
+        reduce_network_scratch,
+        reduce_network::<T, TwoLayers, 7>,
         reduce::<T>,
         reduce_scratch,
         reduce_typed::<T, 3>,
@@ -77,6 +81,7 @@ pub fn functions<T: Real>() {
         two_layer_grams::<T>,
         two_layer_spectrum_scratch,
         two_layer_spectrum::<T>,
+        network_spectrum::<T, TwoLayers, 5>,
     );
     keep!(
         teacher_scratch,
@@ -88,6 +93,7 @@ pub fn functions<T: Real>() {
         Teacher::<T>::sample_test,
         apply_map::<T>,
         sample_typed::<T, 3, 7>,
+        sample_test_typed::<T, 3, 7>,
         <Teacher<T> as Default>::default,
     );
     keep!(
