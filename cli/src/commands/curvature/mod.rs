@@ -11,6 +11,8 @@ use nanocurv::{Mat, MatMut};
 use rayon::prelude::*;
 
 use super::kfac::factors::{self, Fisher, core_labels, core_loss, core_targets};
+use super::validate::cases::Case;
+use super::validate::curvature::Asked;
 use crate::args::{
     CheckArgs, Data, DataArgs, Dtype, LossArgs, Net, NetArgs, OutputArgs, PlotArgs, TargetArgs,
     Targets,
@@ -503,4 +505,40 @@ fn matrix<T: Float>(
 fn kfac_factors<T: Float>(problem: &Problem<T>) -> Result<Vec<T>> {
     let x: Mat<'_, T> = problem.data.x.batch();
     factors::accumulate(&problem.net, x, &problem.targets, problem.loss, problem.fisher)
+}
+
+/// A curvature of an example case, row-major: for `validate`.
+///
+/// # Errors
+/// If the case is damaged.
+pub fn of_case<T: Float>(case: &Case, kind: Kind, asked: Asked) -> Result<Vec<T>> {
+    let data = Data { x: case.x::<T>()?, batches: case.samples()? };
+    let problem = Problem {
+        kind,
+        net: case.net()?,
+        data,
+        targets: case.targets()?,
+        loss: (case.loss, case.reduction),
+        fisher: (Fisher::TypeTwo, 1, 0),
+        separate_bias: false,
+    };
+    let labels = core_labels(&problem.targets);
+    let batches = problem.batches(&labels);
+    if kind == Kind::Gradient {
+        return of_gradient(&problem, &batches);
+    }
+    let store = Store::new(&problem)?;
+    match asked {
+        Asked::Whole => matrix(&problem, &batches, &store, &Part::All, None),
+        Asked::Lists => {
+            matrix(&problem, &batches, &store, &Part::Lists, Some((&case.rows, &case.cols)))
+        }
+        Asked::Product => {
+            let v = case.array("v")?;
+            let rows = problem.params();
+            let values = v.to_vec();
+            let vectors = Vectors { rows, cols: values.len() / rows, vector: false, values };
+            Operator::new(&problem, &batches, &store, None)?.product(&vectors)
+        }
+    }
 }
