@@ -28,14 +28,9 @@ fn json(words: &str) -> Value {
 
 /// The shape of nested lists.
 fn shape(value: &Value) -> Vec<usize> {
-    match value {
-        Value::Array(items) => {
-            let mut shape = vec![items.len()];
-            shape.extend(items.first().map(shape).unwrap_or_default());
-            shape
-        }
-        _ => Vec::new(),
-    }
+    let Value::Array(items) = value else { return Vec::new() };
+    let inner = items.first().map(shape).unwrap_or_default();
+    std::iter::once(items.len()).chain(inner).collect()
 }
 
 #[test]

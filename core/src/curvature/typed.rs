@@ -4,15 +4,17 @@ use super::basis::Probe;
 use super::cg::{cg, cg_scratch};
 use super::compose::{Damped, Identity};
 use super::eigenpairs::{Leading, eigenpairs, eigenpairs_scratch};
+use super::entries::{submatrix, submatrix_scratch};
 use super::error::{CurvatureError, SolveInfo, Until};
 use super::gradient::{gradient, gradient_scratch};
 use super::hessian::{CurvatureOperator, Ggn, Hessian, ggn_scratch, hessian_scratch};
 use super::jacobian::{Jacobian, jacobian_scratch};
 use super::lanczos::{spectrum, spectrum_scratch};
 use super::operator::LinearOperator;
+use super::parameters::Tensor;
 use super::product::Curvature;
 use super::risk::{Batch, Risk};
-use super::structured::{self, Tensor, dense_scratch, submatrix_scratch};
+use super::structured::{self, dense_scratch};
 use super::trace::{
     Estimate, diagonal_scratch, hutchinson_diagonal, hutchinson_scratch, hutchinson_trace,
 };
@@ -284,7 +286,7 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
         );
         self.with_risk(|risk| {
             let operator = CurvatureOperator::new(risk, curvature);
-            structured::submatrix(&operator, rows, cols, out.into(), scratch)
+            submatrix(&operator, rows, cols, out.into(), scratch)
         })
     }
 
