@@ -25,6 +25,24 @@ pub const fn submatrix_scratch(layers: &[Layer], tile: usize, hessian: bool) -> 
 /// row's layer comes first, a row) belongs to, and N multiply-accumulates for each entry.
 /// `scratch`: [`submatrix_scratch`] for the risk's tile.
 ///
+/// ```
+/// use nanocurv::curvature::{Batch, Ggn, Risk, submatrix, submatrix_scratch};
+/// use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction};
+/// use nanocurv::{Mat, MatMut};
+///
+/// let layers = [Layer::new(1, 1, Activation::Identity)];
+/// let (x, y) = ([1.0, 3.0], [0.0, 0.0]);
+/// let batches = [Batch::values(Mat::of(&x, 1, 2), Mat::of(&y, 1, 2))];
+/// let net = Mlp::new(&layers, &[0.5, 0.0])?;
+/// let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches)?;
+///
+/// let (mut g, mut scratch) = ([0.0; 2], vec![0.0; submatrix_scratch(&layers, risk.tile(), false)]);
+/// submatrix(&Ggn::new(risk), &[1, 0], &[0], MatMut::of(&mut g, 2, 1), &mut scratch)?;
+/// // 2 mean x, 2 mean x^2
+/// assert_eq!(g, [4.0, 10.0]);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// Those of [`Submatrix::new`](super::Submatrix::new); [`CurvatureError`] if `out` has another
 /// size or the scratch is too short.

@@ -56,6 +56,8 @@ mod tests;
 mod tile_point;
 mod trace;
 mod typed;
+mod typed_estimators;
+mod typed_solvers;
 
 pub use basis::Probe;
 pub use cg::{cg, cg_scratch};
@@ -83,4 +85,6 @@ pub use trace::{
     Estimate, diagonal_scratch, frobenius_squared, hutchinson_diagonal, hutchinson_scratch,
     hutchinson_trace, hutchpp_scratch, hutchpp_trace, xtrace, xtrace_scratch,
 };
-pub use typed::{Problem, solve_scratch, trace_scratch};
+pub use typed::Problem;
+pub use typed_estimators::trace_scratch;
+pub use typed_solvers::solve_scratch;

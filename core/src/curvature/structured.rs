@@ -121,6 +121,25 @@ pub(super) fn each_tile<'a, T: Real>(
 /// The block of the tensor `rows` against the tensor `cols`: its own entries and the tangent
 /// passes of one layer's units, nothing else. `scratch`: [`dense_scratch`] for the risk's tile.
 ///
+/// ```
+/// use nanocurv::curvature::{Batch, Hessian, Risk, Tensor, block, dense_scratch};
+/// use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction};
+/// use nanocurv::{Mat, MatMut};
+///
+/// let layers = [Layer::new(1, 1, Activation::Identity)];
+/// let (x, y) = ([1.0, 3.0], [0.0, 0.0]);
+/// let batches = [Batch::values(Mat::of(&x, 1, 2), Mat::of(&y, 1, 2))];
+/// let net = Mlp::new(&layers, &[0.5, 0.0])?;
+/// let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches)?;
+///
+/// let (mut h, mut scratch) = ([0.0; 1], vec![0.0; dense_scratch(&layers, risk.tile(), true)]);
+/// let (weight, bias) = (Tensor::Weight(0), Tensor::Bias(0));
+/// block(&Hessian::new(risk), weight, bias, MatMut::of(&mut h, 1, 1), &mut scratch)?;
+/// // 2 mean x
+/// assert_eq!(h, [4.0]);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// [`CurvatureError`] if a tensor is not there, `out` has another size than the block or the
 /// scratch is too short.
