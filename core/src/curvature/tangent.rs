@@ -36,6 +36,7 @@ pub(crate) const fn tangent_len(layers: &[Layer], batch: usize, hessian: bool) -
 
 impl<'t, T: Real> Tangent<'t, T> {
     /// The forward pass along all parameters, `v`; `top`: RZ_L.
+    #[inline(never)]
     pub(crate) fn along(
         point: &Point<'_, T>,
         v: &[T],
@@ -61,6 +62,7 @@ impl<'t, T: Real> Tangent<'t, T> {
     }
 
     /// The forward pass along one pre-activation of every sample; `top`: RZ_L.
+    #[inline(never)]
     pub(crate) fn along_unit(
         point: &Point<'_, T>,
         unit: Unit,
@@ -178,6 +180,7 @@ pub(crate) struct Bend<'b, T> {
 
 /// The backward pass from RG_L in `here` down to layer `stop`; `visit` sees each layer with its RG.
 /// `here` and `there` hold as many values as the widest layer of the tile.
+#[inline(never)]
 pub(crate) fn backward<'n, T: Real>(
     point: &Point<'n, T>,
     bend: Option<Bend<'_, T>>,

@@ -66,6 +66,7 @@ pub fn functions<T: Real>() {
         diagonal_scratch,
         spectrum_scratch,
         spectral_density::<T>,
+        sample_generator,
         Probe::draw::<T>,
         solvers::<T, Ggn<T>>,
         estimators::<T, Ggn<T>>,
