@@ -13,10 +13,24 @@ pub(super) struct PartArgs {
     #[arg(long, value_name = "I,J", value_delimiter = ',', num_args = 1, conflicts_with_all = ["rows", "cols"])]
     pub(super) block: Vec<String>,
     /// Rows by index, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 1, requires = "cols")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        num_args = 1,
+        requires = "cols",
+        allow_negative_numbers = true
+    )]
     rows: Vec<usize>,
     /// Columns by index, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 1, requires = "rows")]
+    #[arg(
+        long,
+        value_name = "LIST",
+        value_delimiter = ',',
+        num_args = 1,
+        requires = "rows",
+        allow_negative_numbers = true
+    )]
     cols: Vec<usize>,
 }
 
@@ -66,7 +80,10 @@ impl PartArgs {
                     p - 1,
                     problem.net.path.display()
                 );
-                ensure!(seen.insert(index), "{option}: entry {place} is {index} again");
+                ensure!(
+                    seen.insert(index),
+                    "{option}: entry {place} is {index} again; leave it out"
+                );
             }
         }
         Ok((Part::Lists, Some(self.rows.clone()), Some(self.cols.clone())))
