@@ -138,7 +138,7 @@ impl<'p, T: Real> TilePoint<'p, T> {
                     let height = count * width;
                     let t = panel.get_mut(..height * samples).unwrap_or(&mut []);
                     let mut t = MatMut::of(t, height, samples);
-                    self.derivatives(dense, (p, count), rg, rx, t.reborrow());
+                    self.derivatives(unit, dense, (p, count), rg, rx, t.reborrow());
                     to.add(&own, start + p * width, own.scale.weight, t.as_ref(), inputs)?;
                     if bias_too {
                         to.add_sum(start + p * width, own.scale.bias, t.as_ref());
@@ -183,9 +183,11 @@ impl<'p, T: Real> TilePoint<'p, T> {
         })
     }
 
-    /// T for `count` outputs of a layer from `first`: (count inputs) x samples.
+    /// T for `count` outputs of a layer from `first`: (count inputs) x samples. In the layer behind
+    /// the unit's, RX has the unit's row alone.
     fn derivatives(
         &self,
+        unit: Unit,
         dense: &DenseLayer<'_, T>,
         (first, count): (usize, usize),
         rg: Mat<'_, T>,
@@ -193,6 +195,7 @@ impl<'p, T: Real> TilePoint<'p, T> {
         mut t: MatMut<'_, T>,
     ) {
         let (s, width) = (dense.scale.weight, dense.layer.inputs.max(1));
+        let one_row = dense.index == unit.layer + 1;
         let x = self.point.input(dense.index);
         let (g, rx) = match rx {
             Some(rx) => (self.point.adjoint(dense.index), rx),
@@ -202,14 +205,20 @@ impl<'p, T: Real> TilePoint<'p, T> {
             let (g, rx) = (g.col(n), rx.col(n));
             let rg = rg.get(first..first + count).unwrap_or(&[]);
             let g = g.get(first..first + count).unwrap_or(&[]);
-            let mut units = MatMut::of(t, width, count);
-            if g.is_empty() {
-                for (t, rg) in units.columns().zip(rg) {
+            let mut outputs = MatMut::of(t, width, count);
+            if g.is_empty() || one_row {
+                for (t, rg) in outputs.columns().zip(rg) {
                     let rg = s * *rg;
                     t.iter_mut().zip(x).for_each(|(t, x)| *t = rg * *x);
                 }
+                let along = s * rx.get(unit.output).copied().unwrap_or(T::ZERO);
+                for (t, g) in outputs.columns().zip(g) {
+                    if let Some(t) = t.get_mut(unit.output) {
+                        *t += *g * along;
+                    }
+                }
             } else {
-                for ((t, rg), g) in units.columns().zip(rg).zip(g) {
+                for ((t, rg), g) in outputs.columns().zip(rg).zip(g) {
                     let (rg, g) = (s * *rg, s * *g);
                     for ((t, x), rx) in t.iter_mut().zip(x).zip(rx) {
                         *t = rg * *x + g * *rx;
