@@ -205,23 +205,22 @@ impl<'p, T: Real> TilePoint<'p, T> {
             let (g, rx) = (g.col(n), rx.col(n));
             let rg = rg.get(first..first + count).unwrap_or(&[]);
             let g = g.get(first..first + count).unwrap_or(&[]);
-            let mut outputs = MatMut::of(t, width, count);
-            if g.is_empty() || one_row {
-                for (t, rg) in outputs.columns().zip(rg) {
-                    let rg = s * *rg;
-                    t.iter_mut().zip(x).for_each(|(t, x)| *t = rg * *x);
-                }
-                let along = s * rx.get(unit.output).copied().unwrap_or(T::ZERO);
-                for (t, g) in outputs.columns().zip(g) {
-                    if let Some(t) = t.get_mut(unit.output) {
-                        *t += *g * along;
+            let (mut outputs, mut g) = (MatMut::of(t, width, count), g.iter());
+            for (t, rg) in outputs.columns().zip(rg) {
+                let rg = s * *rg;
+                match g.next() {
+                    Some(g) if !one_row => {
+                        let g = s * *g;
+                        for ((t, x), rx) in t.iter_mut().zip(x).zip(rx) {
+                            *t = rg * *x + g * *rx;
+                        }
                     }
-                }
-            } else {
-                for ((t, rg), g) in outputs.columns().zip(rg).zip(g) {
-                    let (rg, g) = (s * *rg, s * *g);
-                    for ((t, x), rx) in t.iter_mut().zip(x).zip(rx) {
-                        *t = rg * *x + g * *rx;
+                    g => {
+                        t.iter_mut().zip(x).for_each(|(t, x)| *t = rg * *x);
+                        let rx = rx.get(unit.output);
+                        if let (Some(g), Some(t), Some(rx)) = (g, t.get_mut(unit.output), rx) {
+                            *t += s * *g * *rx;
+                        }
                     }
                 }
             }
