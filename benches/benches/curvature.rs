@@ -138,7 +138,7 @@ fn run<T: Real>(precision: &str, widths: &[usize], samples: usize, operator_colu
         let times = format!("{:.1} x the structured route", seconds / of_dense);
         line(&name("P operator columns, 1 thread"), seconds, &times);
     }
-    // Blocks: time over the entries' share of the matrix.
+    // Blocks: time over their share of the entries that the matrix takes, its lower triangle.
     for (rows, cols) in [(1, 0), (2, 0), (2, 1), (1, 1), (0, 1)] {
         let (r, c) = (Tensor::Weight(rows), Tensor::Weight(cols));
         let (height, width) = (r.range(&layers).unwrap().len(), c.range(&layers).unwrap().len());
@@ -147,9 +147,9 @@ fn run<T: Real>(precision: &str, widths: &[usize], samples: usize, operator_colu
             block(&hessian, r, c, out, &mut scratch).unwrap();
         });
         let entries = (height * width) as f64;
-        let share = entries / (p * p) as f64;
+        let share = entries / (p * (p + 1) / 2) as f64;
         let note = format!(
-            "{height} x {width}: {:.2} ns/entry, {:.1} % of the matrix's entries in {:.1} % of its time on 1 thread",
+            "{height} x {width}: {:.2} ns/entry, {:.1} % of the triangle's entries in {:.1} % of its time on 1 thread",
             seconds / entries * 1e9,
             100.0 * share,
             100.0 * seconds / single

@@ -2,10 +2,11 @@
 //! mini-batches that the reference was computed with and in others.
 
 use nanocurv::curvature::{
-    Batch, Curvature, EmpiricalFisher, Ggn, Gradient, Hessian, Jacobian, LinearOperator, Risk,
-    RiskCurvature, Submatrix, Tensor, block, dense, dense_scratch, gradient, gradient_scratch,
-    submatrix, submatrix_scratch, to_dense, to_dense_scratch,
+    Batch, Curvature, DampedInverse, EmpiricalFisher, Ggn, Gradient, Hessian, Jacobian,
+    LinearOperator, Risk, RiskCurvature, Submatrix, Tensor, block, dense, dense_scratch, gradient,
+    gradient_scratch, submatrix, submatrix_scratch, to_dense, to_dense_scratch,
 };
+use nanocurv::kfac::{self, Bias, Damping, Ekfac, Factors, Fisher, Weights};
 use nanocurv::network::Mlp;
 use nanocurv::{Mat, MatMut, Real};
 use nanocurv_tests::reference::{CASES, Case, relative_error};
@@ -190,4 +191,57 @@ fn the_tutorials_off_diagonal_block_is_that_of_the_hessian() {
             close("operator", &out, &expected);
         }
     });
+}
+
+/// K-FAC, EKFAC and their inverses as operators in parameter order.
+#[test]
+fn kfac_and_ekfac_are_the_operators_of_curvlinops() {
+    for case in CASES.map(Case::read) {
+        with_risk::<f64>(&case, 3, |risk| {
+            let (net, layers) = (risk.net(), &case.layers);
+            let loss = risk.loss();
+            let mut weights = Weights::batch(loss, risk.reduction(), risk.samples(), net.outputs());
+            let mut data = vec![0.0; kfac::factors_len(layers)];
+            for batch in risk.batches() {
+                let mut scratch = vec![0.0; kfac::accumulate_scratch(layers, batch.x.cols())];
+                let (x, y, of) = (batch.x, batch.targets, Fisher::TypeTwo);
+                kfac::accumulate(&net, x, y, loss, of, weights, &mut data, &mut scratch).unwrap();
+            }
+            let factors = Factors::new(layers, &data).unwrap();
+            let mut state = vec![0.0; kfac::ekfac_len(layers, Bias::Joint)];
+            let mut scratch = vec![0.0; kfac::ekfac_bases_scratch(layers)];
+            kfac::ekfac_bases(&factors, &mut state, &mut scratch).unwrap();
+            weights.keep = 0.0;
+            for batch in risk.batches() {
+                let mut scratch = vec![0.0; kfac::ekfac_correct_scratch(layers, batch.x.cols())];
+                let (x, y, of, bias) = (batch.x, batch.targets, Fisher::TypeTwo, Bias::Joint);
+                let to = (&mut state, &mut scratch);
+                kfac::ekfac_correct(&net, x, y, loss, of, weights, bias, to.0, to.1).unwrap();
+                weights.keep = 1.0;
+            }
+            let mut eigen = vec![0.0; kfac::eigenfactors_len(layers, Bias::Joint)];
+            let mut scratch = vec![0.0; kfac::eigenfactors_scratch(layers)];
+            let eigen = factors.eigen(&mut eigen, &mut scratch).unwrap();
+            let mut storage = vec![0.0; kfac::preconditioner_len(layers)];
+            let operators: [(&str, &dyn LinearOperator<f64>); 5] = [
+                ("kfac_type2_joint", &factors),
+                ("kfac_type2_separate", &factors.with_bias(Bias::Separate)),
+                ("ekfac_type2_joint", &Ekfac::new(layers, Bias::Joint, &state).unwrap()),
+                (
+                    "kfac_type2_joint_inverse_pi_0.1",
+                    &factors.preconditioner(0.1, Damping::Pi, &mut storage).unwrap(),
+                ),
+                ("kfac_type2_joint_inverse_exact_0.1", &DampedInverse::kfac(eigen, 0.1).unwrap()),
+            ];
+            for (name, operator) in operators {
+                // Networks without biases have no separate ones.
+                let Some(expected) = case.expected(name) else { continue };
+                let p = net.params();
+                let mut found = vec![0.0; p * p];
+                let mut scratch = vec![0.0; to_dense_scratch(p, operator.scratch())];
+                to_dense(&operator, MatMut::of(&mut found, p, p), &mut scratch).unwrap();
+                close(&format!("{} {name}", case.name), &found, &expected);
+            }
+        });
+    }
 }

@@ -85,3 +85,8 @@ fn the_host_computes_the_golden_bits_of_kfac() {
 fn the_host_computes_the_golden_bits_of_dynamics() {
     check("dynamics", &cases::dynamics::TASKS);
 }
+
+#[test]
+fn the_host_computes_the_golden_bits_of_curvature() {
+    check("curvature", &cases::curvature::TASKS);
+}

@@ -563,21 +563,21 @@ fn curvature_operators(ledger: &Ledger) {
                 let mut out = vec![0.0; n * n];
                 structured::block(&ggn, weight, weight, MatMut::of(&mut out, n, n), s)
             });
-            let needed = structured::submatrix_scratch(&layers, tile, true);
-            ledger.scratch("curvature::structured::submatrix_scratch", needed, |s| {
+            let needed = curvature::submatrix_scratch(&layers, tile, true);
+            ledger.scratch("curvature::entries::submatrix_scratch", needed, |s| {
                 let out = &mut [0.0; 6];
-                structured::submatrix(&hessian, &[0, 2, 4], &[1, 3], MatMut::of(out, 3, 2), s)
+                curvature::submatrix(&hessian, &[0, 2, 4], &[1, 3], MatMut::of(out, 3, 2), s)
             });
             let point = || TilePoint::tiles(&risk, Curvature::Hessian).next().unwrap();
             let needed = structured::tile_scratch(&layers, tile, true);
-            ledger.scratch("curvature::structured::tile_scratch", needed, |s| {
+            ledger.scratch("curvature::tile_point::tile_scratch", needed, |s| {
                 point().record(s).map(|_| ())
             });
             let mut storage = vec![0.0; needed];
             let point = point().record(&mut storage).unwrap();
             let needed = structured::unit_scratch(&layers, tile, true);
             let first = layers[0];
-            ledger.scratch("curvature::structured::unit_scratch", needed, |s| {
+            ledger.scratch("curvature::tile_point::unit_scratch", needed, |s| {
                 let mut weights = vec![0.0; params * first.inputs];
                 let mut bias = vec![0.0; if first.bias { params } else { 0 }];
                 let weights = MatMut::of(&mut weights, params, first.inputs);
@@ -607,13 +607,19 @@ fn solvers_and_estimators(ledger: &Ledger) {
     });
     // The typed front's own: the same solvers on the Hessian of one batch.
     let (hessian, one) = (Hessian::new(risk), curvature::Identity { size: n });
-    ledger.scratch("curvature::typed::solve_scratch", curvature::solve_scratch(&layers, 6), |s| {
-        let damped = curvature::Damped::new(hessian, 0.1)?;
-        curvature::cg(&damped, &one, &b, &mut vec![0.0; n], until, s).map(|_| ())
-    });
-    ledger.scratch("curvature::typed::trace_scratch", curvature::trace_scratch(&layers, 6), |s| {
-        curvature::hutchinson_trace(&hessian, probe, 4, 1, s).map(|_| ())
-    });
+    ledger.scratch(
+        "curvature::typed_solvers::solve_scratch",
+        curvature::solve_scratch(&layers, 6),
+        |s| {
+            let damped = curvature::Damped::new(hessian, 0.1)?;
+            curvature::cg(&damped, &one, &b, &mut vec![0.0; n], until, s).map(|_| ())
+        },
+    );
+    ledger.scratch(
+        "curvature::typed_estimators::trace_scratch",
+        curvature::trace_scratch(&layers, 6),
+        |s| curvature::hutchinson_trace(&hessian, probe, 4, 1, s).map(|_| ()),
+    );
     let needed = curvature::neumann_scratch(n, own, rough_own);
     ledger.scratch("curvature::neumann::neumann_scratch", needed, |s| {
         curvature::neumann(&a, &rough, 0.01, &b, &mut vec![0.0; n], until, s).map(|_| ())
@@ -655,7 +661,7 @@ fn solvers_and_estimators(ledger: &Ledger) {
     let needed = curvature::diagonal_scratch(n, own);
     ledger.scratch("curvature::trace::diagonal_scratch", needed, |s| {
         let (mut diagonal, mut error) = (vec![0.0; n], vec![0.0; n]);
-        curvature::hutchinson_diagonal(&a, 4, 1, &mut diagonal, &mut error, s)
+        curvature::hutchinson_diagonal(&a, 4, 1, &mut diagonal, &mut error, s).map(|_| ())
     });
 }
 

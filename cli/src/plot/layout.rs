@@ -71,6 +71,24 @@ fn tick_labels(axis: &Axis) -> impl Iterator<Item = &str> {
     axis.ticks.iter().map(|tick| tick.label.as_str())
 }
 
+/// The width that a matrix alone fills at this height; none for other panels.
+pub(super) fn matrix_width(panel: &Panel, height: f64) -> Option<f64> {
+    let (rows, columns) = panel.matrix_shape()?;
+    let labels = if panel.blocks.is_empty() { 50.0 } else { block_room(panel) };
+    let below = if panel.blocks.is_empty() { TICK + 5.0 + LABEL } else { labels };
+    let ratio = (rows.max(1) as f64 / columns.max(1) as f64).clamp(0.25, 4.0);
+    let frame = (height - 40.0 - below - name_room(&panel.x)).max(40.0) / ratio;
+    Some(8.0 + name_room(&panel.y) + labels + frame + 14.0 + BAR + TICK + 64.0 + ROW + 10.0)
+}
+
+fn name_room(spec: &AxisSpec) -> f64 {
+    if spec.name.is_empty() { 0.0 } else { ROW }
+}
+
+fn block_room(panel: &Panel) -> f64 {
+    widest(panel.blocks.iter().map(|b| b.0.as_str())).min(BLOCK) + 24.0
+}
+
 /// Draws `panel` into the rectangle at `corner`.
 pub(super) fn draw(
     canvas: &mut Canvas<'_>,
@@ -91,8 +109,7 @@ pub(super) fn draw(
     let [x_ends, y_ends] = ends::of(panel);
     let colours = Colours::of(panel);
 
-    let name_room = |spec: &AxisSpec| if spec.name.is_empty() { 0.0 } else { ROW };
-    let block_room = widest(panel.blocks.iter().map(|b| b.0.as_str())).min(BLOCK) + 24.0;
+    let block_room = block_room(panel);
     let vertical = |length| Axis::new(panel.y.scale, y_ends, length, map || panel.counts, tall);
     let horizontal = |length: f64| match &panel.slots {
         Some(names) => {

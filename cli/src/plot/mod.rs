@@ -83,7 +83,6 @@ impl Figure {
     pub fn svg(&self) -> Result<String> {
         let columns = self.columns.unwrap_or(self.panels.len().clamp(1, 2));
         let rows = self.panels.len().div_ceil(columns).max(1);
-        let width = WIDTH / columns as f64;
         let maps = self.panels.iter().any(Panel::is_heat_map);
         let height = self.panel_height.unwrap_or(match columns {
             1 if maps => 640.0,
@@ -91,18 +90,19 @@ impl Figure {
             _ if maps => 430.0,
             _ => 370.0,
         });
+        // One matrix, whose cells are square, takes no more than it needs.
+        let full = match self.panels.as_slice() {
+            [panel] => layout::matrix_width(panel, height).unwrap_or(WIDTH).clamp(400.0, WIDTH),
+            _ => WIDTH,
+        };
+        let width = full / columns as f64;
         let top = if self.title.is_empty() { 6.0 } else { 40.0 };
         canvas::svg(
-            (WIDTH, (top + height * rows as f64 + 4.0).ceil()),
+            (full.ceil(), (top + height * rows as f64 + 4.0).ceil()),
             |canvas: &mut Canvas<'_>| {
                 if !self.title.is_empty() {
                     let lettering = Lettering::new(style::TITLE, Align::Middle).bold();
-                    canvas.text_within(
-                        &self.title,
-                        (WIDTH / 2.0, 22.0),
-                        lettering,
-                        WIDTH - 20.0,
-                    )?;
+                    canvas.text_within(&self.title, (full / 2.0, 22.0), lettering, full - 20.0)?;
                 }
                 for (k, panel) in self.panels.iter().enumerate() {
                     let corner =

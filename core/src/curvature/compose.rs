@@ -205,6 +205,17 @@ impl<T: Real, A: LinearOperator<T>> LinearOperator<T> for Damped<A, T> {
 }
 
 /// `sum_k c_k A_k`. Operators of different types go in as `&dyn LinearOperator`.
+///
+/// ```
+/// use nanocurv::curvature::{Diagonal, Identity, LinearOperator, ScaledSum};
+///
+/// let d = Diagonal::new(&[1.0, 2.0])?;
+/// let terms: [(f64, &dyn LinearOperator<f64>); 2] = [(3.0, &d), (-1.0, &Identity { size: 2 })];
+/// let (mut out, mut scratch) = ([0.0; 2], [0.0; 2]);
+/// ScaledSum::new(&terms)?.apply(&[1.0, 1.0], &mut out, &mut scratch)?;
+/// assert_eq!(out, [2.0, 5.0]);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ScaledSum<'a, T, A> {
     terms: &'a [(T, A)],
@@ -276,6 +287,20 @@ impl<T: Real, A: LinearOperator<T>> LinearOperator<T> for ScaledSum<'_, T, A> {
 }
 
 /// `A B`
+///
+/// ```
+/// use nanocurv::Mat;
+/// use nanocurv::curvature::{Chain, Dense, Diagonal, LinearOperator, Transpose};
+///
+/// // J^T diag(d) J
+/// let (j, d) = ([1.0, 2.0, 3.0, 4.0], [1.0, 10.0]);
+/// let j = Dense::new(Mat::of(&j, 2, 2))?;
+/// let product = Chain::new(Transpose(j), Chain::new(Diagonal::new(&d)?, j)?)?;
+/// let (mut out, mut scratch) = ([0.0; 2], [0.0; 4]);
+/// product.apply(&[1.0, 0.0], &mut out, &mut scratch)?;
+/// assert_eq!(out, [41.0, 83.0]);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<A, B> {
     outer: A,

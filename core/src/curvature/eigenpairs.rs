@@ -66,6 +66,21 @@ pub const fn eigenpairs_scratch(n: usize, basis: usize, operator: usize) -> usiz
 /// Stops when every residual is at most `tolerance` times the largest eigenvalue seen, or after
 /// `until.iterations` restarts; the info's residual is the largest of these.
 ///
+/// ```
+/// use nanocurv::MatMut;
+/// use nanocurv::curvature::{Diagonal, Leading, Stop, Until, eigenpairs, eigenpairs_scratch};
+///
+/// let a = Diagonal::new(&[1.0_f64, -5.0, 2.0, 0.5])?;
+/// let (mut values, mut vectors) = ([0.0; 1], [0.0; 4]);
+/// let mut scratch = [0.0; eigenpairs_scratch(4, 3, 0)];
+/// let until = Until { tolerance: 1e-10, iterations: 50 };
+/// let (leading, to) = (Leading::Magnitude, MatMut::of(&mut vectors, 4, 1));
+/// let info = eigenpairs(&a, leading, 3, 42, until, &mut values, to, &mut scratch)?;
+/// assert_eq!(info.stop, Stop::Converged);
+/// assert!((values[0] + 5.0).abs() < 1e-10 && (vectors[1].abs() - 1.0).abs() < 1e-10);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// [`CurvatureError`] if the operator is not square, a count or a size is wrong, a product
 /// overflows or the scratch is too short.

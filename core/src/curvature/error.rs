@@ -134,7 +134,7 @@ impl fmt::Display for CurvatureError {
 pub enum Stop {
     /// The tolerance is met.
     Converged,
-    /// The bound on the number of iterations is reached.
+    /// The bound on the number of iterations or products is reached.
     Iterations,
     /// The operator or the preconditioner is not what the method needs (for conjugate gradients:
     /// not positive definite along the search direction); the result is the last good iterate.
@@ -143,7 +143,7 @@ pub enum Stop {
     NotFinite,
 }
 
-/// How a solve went.
+/// How a solve or an estimate went.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SolveInfo<T> {
     /// Why it stopped.

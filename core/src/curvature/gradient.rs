@@ -25,6 +25,23 @@ pub const fn gradient_scratch(layers: &[Layer], tile: usize) -> usize {
 
 /// `out = dL/dtheta`; returns L. `scratch`: [`gradient_scratch`] for the risk's tile.
 ///
+/// ```
+/// use nanocurv::curvature::{Batch, Risk, gradient, gradient_scratch};
+/// use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction};
+/// use nanocurv::Mat;
+///
+/// let layers = [Layer::new(1, 1, Activation::Identity)];
+/// let (x, y) = ([1.0, 3.0], [0.0, 0.0]);
+/// let batches = [Batch::values(Mat::of(&x, 1, 2), Mat::of(&y, 1, 2))];
+/// let net = Mlp::new(&layers, &[0.5, 0.0])?;
+/// let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches)?;
+///
+/// let (mut g, mut scratch) = ([0.0; 2], vec![0.0; gradient_scratch(&layers, risk.tile())]);
+/// assert_eq!(gradient(&risk, &mut g, &mut scratch)?, 1.25);
+/// assert_eq!(g, [5.0, 2.0]);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// [`CurvatureError`] if `out` is not as long as the parameters or the scratch too short.
 pub fn gradient<T: Real>(

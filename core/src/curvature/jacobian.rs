@@ -9,7 +9,7 @@ use super::error::CurvatureError;
 use super::operator::{LinearOperator, check};
 use super::point::{Point, point_len};
 use super::product::add_gradient;
-use super::tangent::{Direction, Tangent, backward, tangent_len};
+use super::tangent::{Tangent, backward, tangent_len};
 use crate::matrix::Mat;
 use crate::network::{Layer, Mlp, Order, layer};
 use crate::scalar::Real;
@@ -88,9 +88,8 @@ impl<T: Real> LinearOperator<T> for Jacobian<'_, T> {
             let mut scratch = Scratch::new(&mut *scratch, needed)?;
             let storage = scratch.take(point_len(self.net.layers(), samples, Order::First))?;
             let point = Point::first(self.net, x, storage)?;
-            let direction = Direction::Parameters(self.net.at("vector", v)?);
             let top = out.matrix(outputs, samples)?;
-            Tangent::forward(&point, direction, false, scratch.rest(), top)?;
+            Tangent::along(&point, v, false, scratch.rest(), top)?;
         }
         Ok(())
     }

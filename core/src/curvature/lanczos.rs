@@ -10,7 +10,8 @@
 //! Sources: Golub and Meurant (1994); Papyan, "The full spectrum of deepnet Hessians" (2019).
 
 use super::basis::{Probe, normalise, orthogonalise, store};
-use super::error::CurvatureError;
+use super::cg::relative;
+use super::error::{CurvatureError, SolveInfo, Stop};
 use super::operator::LinearOperator;
 use super::trace::check_count;
 use crate::error::ShapeError;
@@ -27,8 +28,24 @@ pub const fn spectrum_scratch(n: usize, steps: usize, operator: usize) -> usize 
 
 /// Nodes and weights of the spectral density from `probes` random starts of `steps` steps each
 /// (at most n). `nodes` and `weights` hold `probes * steps` values; all weights sum to 1. A start
-/// whose Krylov space is exhausted early fills the rest with zero weights. Returns the number of
-/// products.
+/// whose Krylov space is exhausted early fills the rest with zero weights.
+///
+/// Stops as [`Stop::Converged`] if every start's space was exhausted: the nodes are eigenvalues.
+/// Else as [`Stop::Iterations`]; the residual bounds those of the nodes as eigenvalues, relative to
+/// the largest.
+///
+/// ```
+/// use nanocurv::curvature::{Diagonal, Probe, Stop, spectrum, spectrum_scratch};
+///
+/// let d = Diagonal::new(&[3.0_f64, -1.0, 2.0])?;
+/// let (mut nodes, mut weights) = ([0.0; 3], [0.0; 3]);
+/// let mut scratch = [0.0; spectrum_scratch(3, 3, 0)];
+/// let to = (&mut nodes[..], &mut weights[..]);
+/// let info = spectrum(&d, Probe::Rademacher, (1, 3), 42, to, &mut scratch)?;
+/// assert_eq!((info.stop, info.products), (Stop::Converged, 3));
+/// assert!((nodes[0] + 1.0).abs() < 1e-12 && (nodes[2] - 3.0).abs() < 1e-12);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
 ///
 /// # Errors
 /// [`CurvatureError`] if the operator is not square, a count or a size is wrong, a product
@@ -40,7 +57,7 @@ pub fn spectrum<T: Real>(
     seed: u64,
     (nodes, weights): (&mut [T], &mut [T]),
     scratch: &mut [T],
-) -> Result<usize, CurvatureError> {
+) -> Result<SolveInfo<T>, CurvatureError> {
     let n = a.rows();
     ShapeError::check("operator columns", n, a.cols())?;
     check_count("probes", 1, u32::MAX as usize, probes)?;
@@ -54,7 +71,9 @@ pub fn spectrum<T: Real>(
     let values = scratch.take(steps)?;
     let eigen = scratch.take(eigh_scratch(steps))?;
     let work = scratch.rest();
-    let (mut rng, mut products) = (Rng::seed(seed), 0);
+    let mut rng = Rng::seed(seed);
+    let mut info =
+        SolveInfo { stop: Stop::Converged, iterations: 0, products: 0, residual: T::ZERO };
     let (mut nodes, mut weights) =
         (MatMut::of(nodes, steps, probes), MatMut::of(weights, steps, probes));
     for (nodes, weights) in nodes.columns().zip(weights.columns()) {
@@ -66,7 +85,7 @@ pub fn spectrum<T: Real>(
         for j in 0..steps {
             store(v, q.reborrow(), j);
             a.apply(q.as_ref().col(j), v, work)?;
-            products += 1;
+            info.products += 1;
             made = j + 1;
             let size = dot(v, v).sqrt();
             let mut alpha = T::ZERO;
@@ -81,6 +100,7 @@ pub fn spectrum<T: Real>(
             }
             beta = length;
             if !normalise(v, length, T::of(16.0) * T::EPSILON * size) {
+                beta = T::ZERO;
                 break;
             }
         }
@@ -94,8 +114,14 @@ pub fn spectrum<T: Real>(
             *node = values.get(j).copied().unwrap_or(T::ZERO);
             *weight = share * y.at(0, j).squared();
         }
+        let largest = nodes.iter().fold(T::ZERO, |m, node| m.max(node.abs()));
+        info.residual = info.residual.max(relative(beta, largest));
+        info.iterations += 1;
+        if beta > T::ZERO {
+            info.stop = Stop::Iterations;
+        }
     }
-    Ok(products)
+    Ok(info)
 }
 
 /// The density at the places `at`: each node a normal of standard deviation `width`, by its

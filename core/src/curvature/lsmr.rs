@@ -25,6 +25,21 @@ pub const fn lsmr_scratch(rows: usize, cols: usize, operator: usize) -> usize {
 /// Solves from x = 0 until `|A^T (b - A x) - damping^2 x| <= tolerance |A^T b|`, the relative
 /// residual of the normal equations.
 ///
+/// ```
+/// use nanocurv::Mat;
+/// use nanocurv::curvature::{Dense, Stop, Until, lsmr, lsmr_scratch};
+///
+/// // The line through (0, 1), (1, 2) and (2, 4), as near as one comes.
+/// let points = [1.0_f64, 1.0, 1.0, 0.0, 1.0, 2.0];
+/// let a = Dense::new(Mat::of(&points, 3, 2))?;
+/// let (mut x, mut scratch) = ([0.0; 2], [0.0; lsmr_scratch(3, 2, 0)]);
+/// let until = Until { tolerance: 1e-12, iterations: 10 };
+/// let info = lsmr(&a, &[1.0, 2.0, 4.0], 0.0, &mut x, until, &mut scratch)?;
+/// assert_eq!(info.stop, Stop::Converged);
+/// assert!((x[0] - 5.0 / 6.0).abs() < 1e-10 && (x[1] - 1.5).abs() < 1e-10);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// [`CurvatureError`] if a size is wrong, `b` or the damping is not finite or the scratch too
 /// short.

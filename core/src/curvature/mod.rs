@@ -32,6 +32,7 @@ mod basis;
 mod cg;
 mod compose;
 mod eigenpairs;
+mod entries;
 mod error;
 mod gradient;
 mod hessian;
@@ -41,6 +42,7 @@ mod lanczos;
 mod lsmr;
 mod neumann;
 mod operator;
+mod parameters;
 mod point;
 mod product;
 mod risk;
@@ -51,13 +53,17 @@ mod submatrix;
 mod tangent;
 #[cfg(test)]
 mod tests;
+mod tile_point;
 mod trace;
 mod typed;
+mod typed_estimators;
+mod typed_solvers;
 
 pub use basis::Probe;
 pub use cg::{cg, cg_scratch};
 pub use compose::{Chain, Damped, Dense, Diagonal, Identity, ScaledSum, Transpose};
 pub use eigenpairs::{Leading, eigenpairs, eigenpairs_scratch};
+pub use entries::{submatrix, submatrix_scratch};
 pub use error::{CurvatureError, SolveInfo, Stop, Until};
 pub use gradient::{Gradient, gradient, gradient_scratch};
 pub use hessian::{
@@ -70,12 +76,15 @@ pub use lanczos::{spectral_density, spectrum, spectrum_scratch};
 pub use lsmr::{lsmr, lsmr_scratch};
 pub use neumann::{neumann, neumann_scratch};
 pub use operator::{LinearOperator, apply_columns, to_dense, to_dense_scratch};
+pub use parameters::Tensor;
 pub use product::{Curvature, sample_generator};
 pub use risk::{Batch, Risk};
-pub use structured::{Tensor, block, dense, dense_scratch, submatrix, submatrix_scratch};
+pub use structured::{block, dense, dense_scratch};
 pub use submatrix::Submatrix;
 pub use trace::{
     Estimate, diagonal_scratch, frobenius_squared, hutchinson_diagonal, hutchinson_scratch,
     hutchinson_trace, hutchpp_scratch, hutchpp_trace, xtrace, xtrace_scratch,
 };
-pub use typed::{Problem, solve_scratch, trace_scratch};
+pub use typed::Problem;
+pub use typed_estimators::trace_scratch;
+pub use typed_solvers::solve_scratch;

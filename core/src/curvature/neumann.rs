@@ -24,6 +24,21 @@ pub const fn neumann_scratch(n: usize, operator: usize, preconditioner: usize) -
 /// Sums the series into `x` until `|b - A x| <= tolerance |b|`. A residual that has grown a
 /// thousandfold is a series that diverges: [`Stop::Breakdown`].
 ///
+/// ```
+/// use nanocurv::curvature::{Diagonal, Identity, Stop, Until, neumann, neumann_scratch};
+///
+/// let a = Diagonal::new(&[1.0, 0.5])?;
+/// let (mut x, mut scratch) = ([0.0; 2], [0.0; neumann_scratch(2, 0, 0)]);
+/// let (one, until) = (Identity { size: 2 }, Until { tolerance: 1e-9_f64, iterations: 100 });
+/// let info = neumann(&a, &one, 1.0, &[1.0, 1.0], &mut x, until, &mut scratch)?;
+/// assert_eq!(info.stop, Stop::Converged);
+/// assert!((x[0] - 1.0).abs() < 1e-9 && (x[1] - 2.0).abs() < 1e-8);
+/// // With too long a step the series diverges.
+/// let info = neumann(&a, &one, 9.0, &[1.0, 1.0], &mut x, until, &mut scratch)?;
+/// assert_eq!(info.stop, Stop::Breakdown);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// [`CurvatureError`] if a size is wrong, `b` or alpha is not finite or the scratch too short.
 pub fn neumann<T: Real>(

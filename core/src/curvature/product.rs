@@ -12,7 +12,7 @@
 use super::error::CurvatureError;
 use super::point::{Point, point_len};
 use super::risk::{Batch, Risk};
-use super::tangent::{Bend, Direction, Tangent, backward, tangent_len};
+use super::tangent::{Bend, Tangent, backward, tangent_len};
 use crate::linalg::{axpy, dot, gemm_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Layer, Loss, Order, layer};
@@ -162,9 +162,10 @@ impl<'a, T: Real> Tile<'a, T> {
         let point = self
             .point(risk, scratch.take(point_len(net.layers(), samples, self.curvature.order()))?)?;
         let mut sweep = Sweep::new(&point, &mut scratch, hessian)?;
-        let direction = Direction::Parameters(point.net.at("vector", v)?);
-        let tangent = sweep.forward(self, &point, direction)?;
-        let bend = hessian.then_some(Bend { tangent: &tangent, direction });
+        let tangent = sweep.forward(self, &point, |storage, top| {
+            Tangent::along(&point, v, hessian, storage, top)
+        })?;
+        let bend = hessian.then_some(Bend { tangent: &tangent, v: Some(v) });
         backward(&point, bend, 0, (sweep.here, sweep.there), |dense, rg| {
             add_gradient(dense, point.input(dense.index), rg, out)?;
             if hessian && let Some(rx) = tangent.input(point.net.layers(), dense.index) {
@@ -181,7 +182,6 @@ pub(crate) struct Sweep<'s, T> {
     pub(crate) here: &'s mut [T],
     pub(crate) there: &'s mut [T],
     draw: &'s mut [T],
-    hessian: bool,
 }
 
 impl<'s, T: Real> Sweep<'s, T> {
@@ -197,22 +197,20 @@ impl<'s, T: Real> Sweep<'s, T> {
             here: scratch.take(widest)?,
             there: scratch.take(widest)?,
             draw: scratch.take(layer::outputs(layers))?,
-            hessian,
         })
     }
 
-    /// The forward pass along a direction, then `RG_L = B RZ_L` in `here`.
+    /// A forward pass, then `RG_L = B RZ_L` in `here`.
     pub(crate) fn forward(
         &mut self,
         tile: &Tile<'_, T>,
         point: &Point<'_, T>,
-        direction: Direction<'_, T>,
+        pass: impl FnOnce(&'s mut [T], MatMut<'_, T>) -> Result<Tangent<'s, T>, CurvatureError>,
     ) -> Result<Tangent<'s, T>, CurvatureError> {
         let (outputs, samples) = (point.net.outputs(), point.samples());
         let top = self.here.get_mut(..outputs * samples).unwrap_or(&mut []);
         let mut top = MatMut::of(top, outputs, samples);
-        let storage = core::mem::take(&mut self.tangent);
-        let tangent = Tangent::forward(point, direction, self.hessian, storage, top.reborrow())?;
+        let tangent = pass(core::mem::take(&mut self.tangent), top.reborrow())?;
         tile.metric(point.f, top, self.there, self.draw)?;
         Ok(tangent)
     }

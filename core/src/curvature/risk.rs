@@ -129,12 +129,17 @@ impl<'a, T: Real> Risk<'a, T> {
 
     /// The tiles, each with the number of samples before it.
     pub fn tiles(&self) -> impl Iterator<Item = (usize, Batch<'a, T>)> + use<'a, T> {
-        let (tile, mut before) = (self.tile.max(1), 0);
-        self.batches.iter().flat_map(move |batch| {
-            let (first, samples) = (before, batch.x.cols());
-            before += samples;
-            starts(samples, tile)
-                .map(move |from| (first + from, batch.range(from, tile.min(samples - from))))
+        let (mut batches, tile) = (self.batches, self.tile.max(1));
+        let (mut before, mut from) = (0, 0);
+        core::iter::from_fn(move || {
+            let (batch, rest) = batches.split_first()?;
+            let samples = tile.min(batch.x.cols() - from);
+            let next = (before, batch.range(from, samples));
+            (before, from) = (before + samples, from + samples);
+            if from >= batch.x.cols() {
+                (batches, from) = (rest, 0);
+            }
+            Some(next)
         })
     }
 

@@ -14,7 +14,8 @@
 //! Epperly, Tropp and Webber, "XTrace" (2024), section 2.
 
 use super::basis::{Mean, Probe, normalise, orthogonalise, store};
-use super::error::CurvatureError;
+use super::cg::relative;
+use super::error::{CurvatureError, SolveInfo, Stop};
 use super::operator::LinearOperator;
 use crate::error::{NonFiniteError, ShapeError, size};
 use crate::linalg::dot;
@@ -32,13 +33,21 @@ pub struct Estimate<T> {
     pub standard_error: T,
     /// The number of products with the operator.
     pub products: usize,
+    /// Why it stopped: [`Stop::Converged`] where the samples agree to rounding, so that the estimate
+    /// is exact, else [`Stop::Iterations`], for all products were made. An overflow is an error.
+    pub stop: Stop,
 }
 
 impl<T: Real> Estimate<T> {
-    fn finite(self) -> Result<Self, CurvatureError> {
-        NonFiniteError::check("estimate", &[self.value, self.standard_error])?;
-        Ok(self)
+    fn of(value: T, standard_error: T, products: usize) -> Result<Self, CurvatureError> {
+        NonFiniteError::check("estimate", &[value, standard_error])?;
+        Ok(Self { value, standard_error, products, stop: stop(standard_error, value.abs()) })
     }
+}
+
+/// Whether an error is rounding.
+fn stop<T: Real>(error: T, size: T) -> Stop {
+    if error <= T::of(16.0) * T::EPSILON * size { Stop::Converged } else { Stop::Iterations }
 }
 
 /// `Ok` if `least <= found <= most`.
@@ -93,6 +102,16 @@ pub fn hutchinson_trace<T: Real>(
 
 /// The squared Frobenius norm from `products` >= 2 products; of any shape.
 ///
+/// ```
+/// use nanocurv::curvature::{Identity, Probe, Stop, frobenius_squared, hutchinson_scratch};
+///
+/// let mut scratch = [0.0; hutchinson_scratch(3, 3, 0)];
+/// let e = frobenius_squared(&Identity { size: 3 }, Probe::Rademacher, 2, 42, &mut scratch)?;
+/// // |w|^2 = 3 for every vector of signs: the samples agree.
+/// assert_eq!((e.value, e.stop), (3.0_f64, Stop::Converged));
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
+///
 /// # Errors
 /// As [`hutchinson_trace`].
 pub fn frobenius_squared<T: Real>(
@@ -124,7 +143,7 @@ fn sample<T: Real>(
         a.apply(w, aw, work)?;
         mean.add(of(w, aw));
     }
-    Estimate { value: mean.mean(), standard_error: mean.standard_error(), products }.finite()
+    Estimate::of(mean.mean(), mean.standard_error(), products)
 }
 
 /// Scratch of [`hutchpp_trace`] for an n x n operator and `products` products.
@@ -134,6 +153,17 @@ pub const fn hutchpp_scratch(n: usize, products: usize, operator: usize) -> usiz
 
 /// The Hutch++ trace of a square operator from `3 floor(products / 3)` products, at least 6 and
 /// fewer than 3 n + 3.
+///
+/// ```
+/// use nanocurv::curvature::{Diagonal, Probe, hutchpp_scratch, hutchpp_trace};
+///
+/// // Of rank 2: six products find all of it.
+/// let d = Diagonal::new(&[5.0_f64, 0.0, 2.0, 0.0])?;
+/// let mut scratch = [0.0; hutchpp_scratch(4, 6, 0)];
+/// let trace = hutchpp_trace(&d, Probe::Normal, 6, 42, &mut scratch)?;
+/// assert!((trace.value - 7.0).abs() < 1e-12 && trace.products == 6);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
 ///
 /// # Errors
 /// As [`hutchinson_trace`].
@@ -172,8 +202,7 @@ pub fn hutchpp_trace<T: Real>(
         a.apply(w, aw, work)?;
         rest.add(dot(w, aw));
     }
-    let value = within + rest.mean();
-    Estimate { value, standard_error: rest.standard_error(), products: 3 * k }.finite()
+    Estimate::of(within + rest.mean(), rest.standard_error(), 3 * k)
 }
 
 /// Scratch of [`xtrace`] for an n x n operator and `products` products.
@@ -184,6 +213,17 @@ pub const fn xtrace_scratch(n: usize, products: usize, operator: usize) -> usize
 
 /// The XTrace of a square operator from `2 floor(products / 2)` products, at least 4 and fewer
 /// than 2 n + 2.
+///
+/// ```
+/// use nanocurv::curvature::{Diagonal, Probe, xtrace, xtrace_scratch};
+///
+/// // Of rank 2: three vectors find all of it, whichever is left out.
+/// let d = Diagonal::new(&[5.0_f64, 0.0, 2.0, 0.0])?;
+/// let mut scratch = [0.0; xtrace_scratch(4, 6, 0)];
+/// let trace = xtrace(&d, Probe::Normal, 6, 42, &mut scratch)?;
+/// assert!((trace.value - 7.0).abs() < 1e-12 && trace.products == 6);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
 ///
 /// # Errors
 /// As [`hutchinson_trace`].
@@ -247,8 +287,7 @@ pub fn xtrace<T: Real>(
         let beyond = along * dot(s, r.col(i)) - dot(ti, x) + form(x, x);
         mean.add(trace - form(s, s) + beyond);
     }
-    let (value, standard_error) = (mean.mean(), mean.standard_error());
-    Estimate { value, standard_error, products: 2 * k }.finite()
+    Estimate::of(mean.mean(), mean.standard_error(), 2 * k)
 }
 
 /// The unit vector s with `R^T s` along `e_i`: substitution in the lower triangular `R^T`.
@@ -271,7 +310,20 @@ pub const fn diagonal_scratch(n: usize, operator: usize) -> usize {
 
 /// The diagonal of a square operator, `E[w .* A w]` over signs, from `products` products; the
 /// variance of entry i is `sum_{j /= i} a_ij^2 / products` (Bekas, Kokiopoulou and Saad 2007).
-/// `standard_error` holds as many values, or none if it is not wanted.
+/// `standard_error` holds as many values; the info's residual is their norm over the diagonal's.
+///
+/// ```
+/// use nanocurv::Mat;
+/// use nanocurv::curvature::{Dense, Stop, diagonal_scratch, hutchinson_diagonal};
+///
+/// let a = Dense::new(Mat::of(&[1.0, 0.5, 0.5, 2.0], 2, 2))?;
+/// let (mut d, mut error) = ([0.0_f64; 2], [0.0; 2]);
+/// let mut scratch = [0.0; diagonal_scratch(2, 0)];
+/// let info = hutchinson_diagonal(&a, 100, 42, &mut d, &mut error, &mut scratch)?;
+/// assert_eq!((info.stop, info.products), (Stop::Iterations, 100));
+/// assert!((d[0] - 1.0).abs() < 4.0 * error[0] && (d[1] - 2.0).abs() < 4.0 * error[1]);
+/// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+/// ```
 ///
 /// # Errors
 /// As [`hutchinson_trace`].
@@ -282,13 +334,11 @@ pub fn hutchinson_diagonal<T: Real>(
     out: &mut [T],
     standard_error: &mut [T],
     scratch: &mut [T],
-) -> Result<(), CurvatureError> {
+) -> Result<SolveInfo<T>, CurvatureError> {
     let n = square(a)?;
     check_count("products", 2, u32::MAX as usize, products)?;
     ShapeError::check("diagonal", n, out.len())?;
-    if !standard_error.is_empty() {
-        ShapeError::check("standard error", n, standard_error.len())?;
-    }
+    ShapeError::check("standard error", n, standard_error.len())?;
     let mut scratch = Scratch::new(scratch, diagonal_scratch(n, a.scratch()))?;
     let (w, aw) = (scratch.take(n)?, scratch.take(n)?);
     let work = scratch.rest();
@@ -299,16 +349,17 @@ pub fn hutchinson_diagonal<T: Real>(
         Probe::Rademacher.draw(&mut rng, w);
         a.apply(w, aw, work)?;
         // Welford's mean and sum of squares, entry by entry.
-        let mut squares = standard_error.iter_mut();
-        for ((mean, w), aw) in out.iter_mut().zip(&*w).zip(&*aw) {
+        let entries = out.iter_mut().zip(standard_error.iter_mut());
+        for ((mean, squares), (w, aw)) in entries.zip(w.iter().zip(&*aw)) {
             let before = *w * *aw - *mean;
             *mean += before / T::from_usize(count);
-            if let Some(squares) = squares.next() {
-                *squares += before * (*w * *aw - *mean);
-            }
+            *squares += before * (*w * *aw - *mean);
         }
     }
     let pairs = T::from_usize(products) * T::from_usize(products.saturating_sub(1).max(1));
     standard_error.iter_mut().for_each(|e| *e = (*e / pairs).sqrt());
-    Ok(NonFiniteError::check("estimate", out)?)
+    NonFiniteError::check("estimate", out)?;
+    let (error, size) = (dot(standard_error, standard_error).sqrt(), dot(out, out).sqrt());
+    let residual = relative(error, size);
+    Ok(SolveInfo { stop: stop(error, size), iterations: products, products, residual })
 }

@@ -1,23 +1,16 @@
 //! The typed front: a network named by `mlp!`, one batch, every size checked by the compiler.
 
-use super::basis::Probe;
-use super::cg::{cg, cg_scratch};
-use super::compose::{Damped, Identity};
-use super::eigenpairs::{Leading, eigenpairs, eigenpairs_scratch};
-use super::error::{CurvatureError, SolveInfo, Until};
+use super::entries::{submatrix, submatrix_scratch};
+use super::error::CurvatureError;
 use super::gradient::{gradient, gradient_scratch};
 use super::hessian::{CurvatureOperator, Ggn, Hessian, ggn_scratch, hessian_scratch};
 use super::jacobian::{Jacobian, jacobian_scratch};
-use super::lanczos::{spectrum, spectrum_scratch};
 use super::operator::LinearOperator;
+use super::parameters::Tensor;
 use super::product::Curvature;
 use super::risk::{Batch, Risk};
-use super::structured::{self, Tensor, dense_scratch, submatrix_scratch};
-use super::trace::{
-    Estimate, diagonal_scratch, hutchinson_diagonal, hutchinson_scratch, hutchinson_trace,
-};
-use crate::matrix::MatMut;
-use crate::network::{AsMat, Layer, Loss, Network, Reduction, Targets, layer};
+use super::structured::{self, dense_scratch};
+use crate::network::{AsMat, Loss, Network, Reduction, Targets};
 use crate::scalar::Real;
 use nalgebra::SMatrix;
 
@@ -57,17 +50,6 @@ pub struct Problem<'a, N: Network, T: Real, const B: usize> {
     reduction: Reduction,
 }
 
-/// Scratch of [`Problem::solve`] for a batch of `batch` samples.
-pub const fn solve_scratch(layers: &[Layer], batch: usize) -> usize {
-    cg_scratch(layer::params(layers), hessian_scratch(layers, batch), 0)
-}
-
-/// Scratch of [`Problem::trace`] for a batch of `batch` samples.
-pub const fn trace_scratch(layers: &[Layer], batch: usize) -> usize {
-    let params = layer::params(layers);
-    hutchinson_scratch(params, params, hessian_scratch(layers, batch))
-}
-
 macro_rules! enough {
     ($have:ident, $need:expr, $how:literal) => {
         const {
@@ -75,6 +57,7 @@ macro_rules! enough {
         }
     };
 }
+pub(super) use enough;
 
 impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
     /// With values (or probabilities) as targets, one column a sample.
@@ -109,6 +92,24 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
 
     /// Runs `work` on the risk of the batch: the door to every operator, solver and estimator.
     ///
+    /// ```
+    /// use nanocurv::curvature::{Ggn, LinearOperator, Problem, Submatrix, ggn_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// // A sub-matrix as an operator.
+    /// let mut out = [0.0];
+    /// problem.with_risk(|risk| {
+    ///     let part = Submatrix::new(Ggn::new(risk), [1], [0])?;
+    ///     part.apply(&[2.0], &mut out, &mut [0.0; 4 + ggn_scratch(Line::LAYERS, 2)])
+    /// })?;
+    /// assert_eq!(out, [8.0]);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Risk::new`] and of `work`.
     #[inline]
@@ -121,7 +122,32 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
         work(Risk::new(net, self.loss, self.reduction, &batches)?.with_tile(B))
     }
 
+    /// Runs `work` on the Jacobian of the batch.
+    #[inline]
+    pub(super) fn with_jacobian<R>(
+        &self,
+        work: impl FnOnce(Jacobian<'_, T>) -> Result<R, CurvatureError>,
+    ) -> Result<R, CurvatureError> {
+        let inputs = [self.x.as_mat()];
+        work(Jacobian::new(self.net.at(self.theta)?, &inputs)?.with_tile(B))
+    }
+
     /// The gradient; returns the loss. See [`gradient()`](super::gradient()).
+    ///
+    /// ```
+    /// use nanocurv::curvature::{Problem, gradient_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (mut g, mut scratch) = ([0.0; 2], [0.0; gradient_scratch(Line::LAYERS, 2)]);
+    /// let loss = problem.gradient(&mut g, &mut scratch)?;
+    /// // f = x / 2: L = mean f^2, dL = 2 (mean f x, mean f)
+    /// assert_eq!((loss, g), (1.25, [5.0, 2.0]));
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
     ///
     /// # Errors
     /// [`CurvatureError::NonFinite`], or targets that do not fit the loss.
@@ -135,6 +161,20 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
     }
 
     /// `out = H v`. See [`Hessian`].
+    ///
+    /// ```
+    /// use nanocurv::curvature::{Problem, hessian_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (mut hv, mut scratch) = ([0.0; 2], [0.0; hessian_scratch(Line::LAYERS, 2)]);
+    /// problem.hessian_product(&[1.0, 0.0], &mut hv, &mut scratch)?;
+    /// assert_eq!(hv, [10.0, 4.0]);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Problem::gradient`].
@@ -150,6 +190,20 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
 
     /// `out = G v`. See [`Ggn`].
     ///
+    /// ```
+    /// use nanocurv::curvature::{Problem, ggn_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (mut gv, mut scratch) = ([0.0; 2], [0.0; ggn_scratch(Line::LAYERS, 2)]);
+    /// problem.ggn_product(&[1.0, 0.0], &mut gv, &mut scratch)?;
+    /// assert_eq!(gv, [10.0, 4.0]);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Problem::gradient`].
     pub fn ggn_product<const S: usize>(
@@ -163,6 +217,21 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
     }
 
     /// `out = C v` for any curvature.
+    ///
+    /// ```
+    /// use nanocurv::curvature::{Curvature, Problem, hessian_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (mut fv, mut scratch) = ([0.0; 2], [0.0; hessian_scratch(Line::LAYERS, 2)]);
+    /// problem.product(Curvature::EmpiricalFisher, &[1.0, 0.0], &mut fv, &mut scratch)?;
+    /// // The samples' gradients are (1, 1) and (9, 3).
+    /// assert_eq!(fv, [41.0, 14.0]);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Problem::gradient`].
@@ -181,6 +250,20 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
 
     /// `out = J v`, one column a sample. See [`Jacobian`].
     ///
+    /// ```
+    /// use nanocurv::curvature::{Problem, jacobian_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (mut jv, mut scratch) = (SMatrix::zeros(), [0.0; jacobian_scratch(Line::LAYERS, 2)]);
+    /// problem.jacobian_product(&[1.0, 0.0], &mut jv, &mut scratch)?;
+    /// assert_eq!(jv, x);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Problem::gradient`].
     pub fn jacobian_product<const S: usize>(
@@ -190,12 +273,25 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
         scratch: &mut [T; S],
     ) -> Result<(), CurvatureError> {
         enough!(S, jacobian_scratch(N::LAYERS, B), "jacobian_scratch(Net::LAYERS, BATCH)");
-        let inputs = [self.x.as_mat()];
-        let jacobian = Jacobian::new(self.net.at(self.theta)?, &inputs)?.with_tile(B);
-        jacobian.apply(v.as_ref(), out.as_mat_mut().data(), scratch)
+        self.with_jacobian(|j| j.apply(v.as_ref(), out.as_mat_mut().data(), scratch))
     }
 
     /// `out = J^T u`, u one column a sample.
+    ///
+    /// ```
+    /// use nanocurv::curvature::{Problem, jacobian_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (mut ju, mut scratch) = ([0.0; 2], [0.0; jacobian_scratch(Line::LAYERS, 2)]);
+    /// let ones = SMatrix::<f64, 1, 2>::repeat(1.0);
+    /// problem.jacobian_transpose_product(&ones, &mut ju, &mut scratch)?;
+    /// assert_eq!(ju, [4.0, 2.0]);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Problem::gradient`].
@@ -206,9 +302,7 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
         scratch: &mut [T; S],
     ) -> Result<(), CurvatureError> {
         enough!(S, jacobian_scratch(N::LAYERS, B), "jacobian_scratch(Net::LAYERS, BATCH)");
-        let inputs = [self.x.as_mat()];
-        let jacobian = Jacobian::new(self.net.at(self.theta)?, &inputs)?.with_tile(B);
-        jacobian.apply_transpose(u.as_mat().data(), out.as_mut(), scratch)
+        self.with_jacobian(|j| j.apply_transpose(u.as_mat().data(), out.as_mut(), scratch))
     }
 
     /// The full matrix. See [`dense`](super::dense).
@@ -248,6 +342,22 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
 
     /// The block of one parameter tensor against another. See [`block`](super::block).
     ///
+    /// ```
+    /// use nanocurv::curvature::{Curvature, Problem, Tensor, dense_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let (weight, bias) = (Tensor::Weight(0), Tensor::Bias(0));
+    /// let mut block = SMatrix::<f64, 1, 1>::zeros();
+    /// let mut scratch = [0.0; dense_scratch(Line::LAYERS, 2, true)];
+    /// problem.block(Curvature::Hessian, weight, bias, &mut block, &mut scratch)?;
+    /// assert_eq!(block[0], 4.0);
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Problem::gradient`]; [`CurvatureError::Shape`] if the block has another size.
     pub fn block<const R: usize, const C: usize, const S: usize>(
@@ -267,6 +377,21 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
 
     /// The entries `[rows, cols]`. See [`submatrix`](super::submatrix).
     ///
+    /// ```
+    /// use nanocurv::curvature::{Curvature, Problem, submatrix_scratch};
+    /// use nanocurv::network::{Loss, Network, Reduction};
+    /// use nanocurv::{SMatrix, mlp};
+    ///
+    /// mlp! { Line: 1 => 1 }
+    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
+    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
+    /// let mut part = SMatrix::<f64, 2, 1>::zeros();
+    /// let mut scratch = [0.0; submatrix_scratch(Line::LAYERS, 2, true)];
+    /// problem.submatrix(Curvature::Ggn, &[1, 0], &[1], &mut part, &mut scratch)?;
+    /// assert_eq!(part, SMatrix::<f64, 2, 1>::new(2.0, 4.0));
+    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Problem::gradient`]; an index out of range or twice in its list.
     pub fn submatrix<const R: usize, const C: usize, const S: usize>(
@@ -284,143 +409,7 @@ impl<'a, N: Network, T: Real, const B: usize> Problem<'a, N, T, B> {
         );
         self.with_risk(|risk| {
             let operator = CurvatureOperator::new(risk, curvature);
-            structured::submatrix(&operator, rows, cols, out.into(), scratch)
-        })
-    }
-
-    /// Solves `(C + damping I) x = b` by conjugate gradients from the `x` given. See
-    /// [`cg`](super::cg()).
-    ///
-    /// ```
-    /// use nanocurv::curvature::{Curvature, Problem, Stop, Until, solve_scratch};
-    /// use nanocurv::network::{Loss, Network, Reduction};
-    /// use nanocurv::{SMatrix, mlp};
-    ///
-    /// mlp! { Line: 1 => 1 }
-    /// let (x, y) = (SMatrix::<f64, 1, 2>::new(1.0, 3.0), SMatrix::zeros());
-    /// let problem = Problem::values(Line, &[0.5, 0.0], &x, &y, Loss::Mse, Reduction::Mean);
-    /// let (b, mut step) = ([14.0, 6.0], [0.0; 2]);
-    /// let mut scratch = [0.0; solve_scratch(Line::LAYERS, 2)];
-    /// let until = Until { tolerance: 1e-12, iterations: 10 };
-    /// let info = problem.solve(Curvature::Ggn, 0.0, &b, &mut step, until, &mut scratch)?;
-    /// assert_eq!(info.stop, Stop::Converged);
-    /// assert!((step[0] - 1.0).abs() < 1e-10 && (step[1] - 1.0).abs() < 1e-10);
-    /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`Problem::gradient`].
-    pub fn solve<const S: usize>(
-        &self,
-        curvature: Curvature,
-        damping: T,
-        b: &N::Theta<T>,
-        x: &mut N::Theta<T>,
-        until: Until<T>,
-        scratch: &mut [T; S],
-    ) -> Result<SolveInfo<T>, CurvatureError> {
-        enough!(S, solve_scratch(N::LAYERS, B), "solve_scratch(Net::LAYERS, BATCH)");
-        self.with_risk(|risk| {
-            let damped = Damped::new(CurvatureOperator::new(risk, curvature), damping)?;
-            let identity = Identity { size: N::PARAMS };
-            cg(&damped, &identity, b.as_ref(), x.as_mut(), until, scratch)
-        })
-    }
-
-    /// Hutchinson's trace. See [`hutchinson_trace`].
-    ///
-    /// # Errors
-    /// As [`Problem::gradient`]; fewer than 2 products.
-    pub fn trace<const S: usize>(
-        &self,
-        curvature: Curvature,
-        products: usize,
-        seed: u64,
-        scratch: &mut [T; S],
-    ) -> Result<Estimate<T>, CurvatureError> {
-        enough!(S, trace_scratch(N::LAYERS, B), "trace_scratch(Net::LAYERS, BATCH)");
-        self.with_risk(|risk| {
-            let operator = CurvatureOperator::new(risk, curvature);
-            hutchinson_trace(&operator, Probe::Rademacher, products, seed, scratch)
-        })
-    }
-
-    /// Hutchinson's diagonal and its standard error. See [`hutchinson_diagonal`].
-    ///
-    /// # Errors
-    /// As [`Problem::trace`].
-    pub fn diagonal<const S: usize>(
-        &self,
-        curvature: Curvature,
-        products: usize,
-        seed: u64,
-        (out, standard_error): (&mut N::Theta<T>, &mut N::Theta<T>),
-        scratch: &mut [T; S],
-    ) -> Result<(), CurvatureError> {
-        enough!(
-            S,
-            diagonal_scratch(N::PARAMS, hessian_scratch(N::LAYERS, B)),
-            "diagonal_scratch(Net::PARAMS, hessian_scratch(Net::LAYERS, BATCH))"
-        );
-        self.with_risk(|risk| {
-            let operator = CurvatureOperator::new(risk, curvature);
-            let (out, error) = (out.as_mut(), standard_error.as_mut());
-            hutchinson_diagonal(&operator, products, seed, out, error, scratch)
-        })
-    }
-
-    /// Nodes and weights of the spectral density, one column a start. See
-    /// [`spectrum()`](super::spectrum()).
-    ///
-    /// # Errors
-    /// As [`Problem::trace`]; more steps than parameters.
-    pub fn spectrum<const STEPS: usize, const PROBES: usize, const S: usize>(
-        &self,
-        curvature: Curvature,
-        seed: u64,
-        nodes: &mut SMatrix<T, STEPS, PROBES>,
-        weights: &mut SMatrix<T, STEPS, PROBES>,
-        scratch: &mut [T; S],
-    ) -> Result<usize, CurvatureError> {
-        enough!(
-            S,
-            spectrum_scratch(N::PARAMS, STEPS, hessian_scratch(N::LAYERS, B)),
-            "spectrum_scratch(Net::PARAMS, STEPS, hessian_scratch(Net::LAYERS, BATCH))"
-        );
-        self.with_risk(|risk| {
-            let operator = CurvatureOperator::new(risk, curvature);
-            let to = (nodes.as_mut_slice(), weights.as_mut_slice());
-            spectrum(&operator, Probe::Rademacher, (PROBES, STEPS), seed, to, scratch)
-        })
-    }
-
-    /// The K leading eigenpairs, with a basis of BASIS vectors. See
-    /// [`eigenpairs()`](super::eigenpairs()).
-    ///
-    /// # Errors
-    /// As [`Problem::trace`]; a basis that is too small or too large.
-    pub fn eigenpairs<const P: usize, const K: usize, const BASIS: usize, const S: usize>(
-        &self,
-        curvature: Curvature,
-        leading: Leading,
-        seed: u64,
-        until: Until<T>,
-        values: &mut [T; K],
-        vectors: &mut SMatrix<T, P, K>,
-        scratch: &mut [T; S],
-    ) -> Result<SolveInfo<T>, CurvatureError> {
-        const {
-            assert!(P == N::PARAMS, "the vectors are Net::PARAMS x K");
-        }
-        enough!(
-            S,
-            eigenpairs_scratch(N::PARAMS, BASIS, hessian_scratch(N::LAYERS, B)),
-            "eigenpairs_scratch(Net::PARAMS, BASIS, hessian_scratch(Net::LAYERS, BATCH))"
-        );
-        self.with_risk(|risk| {
-            let operator = CurvatureOperator::new(risk, curvature);
-            let vectors: MatMut<'_, T> = vectors.into();
-            eigenpairs(&operator, leading, BASIS, seed, until, values, vectors, scratch)
+            submatrix(&operator, rows, cols, out.into(), scratch)
         })
     }
 }

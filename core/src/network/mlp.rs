@@ -166,6 +166,16 @@ impl<'a, T: Real> DenseLayer<'a, T> {
         if self.layer.bias { self.scale.bias } else { T::ZERO }
     }
 
+    /// The same layer of a network with other parameters, `theta`.
+    #[inline]
+    pub(crate) fn at<'v>(&self, theta: &'v [T]) -> DenseLayer<'v, T> {
+        let (inputs, outputs) = (self.layer.inputs, self.layer.outputs);
+        let theta = theta.get(self.offset..).unwrap_or(&[]);
+        let (weights, rest) = theta.split_at_checked(inputs * outputs).unwrap_or_default();
+        let bias = if self.layer.bias { rest.get(..outputs).unwrap_or(&[]) } else { &[] };
+        DenseLayer { weights: Mat::of(weights, inputs, outputs), bias, ..*self }
+    }
+
     /// `Z = s W X + t b 1^T`
     ///
     /// # Errors

@@ -127,7 +127,7 @@ impl EstimateArgs {
                     (zeros::<T>(&[probes * steps])?, zeros::<T>(&[probes * steps])?);
                 let mut scratch = zeros::<T>(&[spectrum_scratch(n, steps, own)])?;
                 let to = (nodes.as_mut_slice(), weights.as_mut_slice());
-                let matvecs = spectrum(
+                let info = spectrum(
                     operator,
                     Probe::Rademacher,
                     (probes, steps),
@@ -139,6 +139,7 @@ impl EstimateArgs {
                 let (grid, width) = grid(&nodes);
                 let mut density = zeros::<T>(&[GRID])?;
                 spectral_density(&nodes, &weights, width, &grid, &mut density)?;
+                let matvecs = info.products;
                 Ok(Found::Spectrum(Spectrum { nodes, weights, grid, density, matvecs }))
             }
         }

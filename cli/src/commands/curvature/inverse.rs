@@ -102,11 +102,6 @@ impl InverseArgs {
         if problem.kind.is_kfac() {
             return self.of_kfac(problem, store, damping, vectors).context(hint);
         }
-        let identity = || {
-            let mut values = vec![T::ZERO; p * p];
-            values.iter_mut().step_by(p + 1).for_each(|v| *v = T::ONE);
-            Vectors { rows: p, cols: p, vector: false, values }
-        };
         match self.solver.unwrap_or_default() {
             Solver::Dense => {
                 let mut all = matrix(problem, batches, store, &Part::All, None)?;
@@ -132,7 +127,7 @@ impl InverseArgs {
                 };
                 match vectors {
                     Some(v) => v.map(p, solve),
-                    None => identity().map(p, solve),
+                    None => Vectors::identity(p)?.map(p, solve),
                 }
             }
             solver => {
@@ -140,7 +135,7 @@ impl InverseArgs {
                 let solve = |b: &[T], x: &mut [T]| iterate(solver, &operator, b, x);
                 match vectors {
                     Some(v) => v.map(p, solve),
-                    None => identity().map(p, solve),
+                    None => Vectors::identity(p)?.map(p, solve),
                 }
             }
         }
@@ -188,11 +183,7 @@ fn apply<T: Float>(
     };
     match vectors {
         Some(v) => v.map(p, product),
-        None => {
-            let mut values = zeros::<T>(&[p, p])?;
-            values.iter_mut().step_by(p + 1).for_each(|v| *v = T::ONE);
-            Vectors { rows: p, cols: p, vector: false, values }.map(p, product)
-        }
+        None => Vectors::identity(p)?.map(p, product),
     }
 }
 

@@ -1,37 +1,37 @@
 //! `nanocurv curvature`: the curvature of a network's loss, whole or in part, as a matrix, a
 //! product, an inverse or an estimate.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::ValueEnum;
-use nanocurv::curvature::{
-    Batch, Curvature, CurvatureOperator, Risk, Tensor, block, dense_scratch, gradient,
-    gradient_scratch, submatrix, submatrix_scratch,
-};
-use nanocurv::{Mat, MatMut};
-use rayon::prelude::*;
 
-use super::kfac::factors::{self, Fisher, core_labels, core_loss, core_targets};
+use super::kfac::factors::{Fisher, core_labels};
 use crate::args::{
-    CheckArgs, Data, DataArgs, Dtype, LossArgs, Net, NetArgs, OutputArgs, PlotArgs, TargetArgs,
-    Targets,
+    CheckArgs, DataArgs, Dtype, LossArgs, NetArgs, OutputArgs, PlotArgs, TargetArgs,
 };
-use crate::array::{Array, Float, zeros};
+use crate::array::{Array, Float};
 use crate::check::Difference;
 use crate::exit::Outcome;
-use crate::io::{self, Source};
-use crate::parallel;
+use crate::io::Source;
 use crate::report::Report;
 use crate::session::Session;
 
 mod estimate;
 mod inverse;
+mod matrix;
 mod operator;
+mod part;
 mod picture;
+mod problem;
 mod reference;
+
+pub use matrix::of_case;
 
 use estimate::{Estimate, EstimateArgs};
 use inverse::InverseArgs;
+use matrix::{matrix, of_gradient};
 use operator::{Operator, Store};
+use part::{Part, PartArgs};
+use problem::{Problem, Vectors};
 use reference::Reference;
 
 /// The arguments.
@@ -116,24 +116,22 @@ impl Kind {
         }
     }
 
+    /// The heading of a picture.
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Hessian => "Hessian",
+            Self::Ggn => "GGN",
+            Self::EmpiricalFisher => "Empirical Fisher",
+            Self::FisherMc => "Monte-Carlo Fisher",
+            Self::Kfac => "K-FAC",
+            Self::Ekfac => "EKFAC",
+            Self::Gradient => "Gradient",
+        }
+    }
+
     const fn is_kfac(self) -> bool {
         matches!(self, Self::Kfac | Self::Ekfac)
     }
-}
-
-/// Which rows and columns.
-#[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Part")]
-struct PartArgs {
-    /// The block of two parameter tensors, by name (0.weight) or position, separated by a comma
-    #[arg(long, value_name = "I,J", value_delimiter = ',', num_args = 1, conflicts_with_all = ["rows", "cols"])]
-    block: Vec<String>,
-    /// Rows by index, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 1, requires = "cols")]
-    rows: Vec<usize>,
-    /// Columns by index, separated by commas
-    #[arg(long, value_name = "LIST", value_delimiter = ',', num_args = 1, requires = "rows")]
-    cols: Vec<usize>,
 }
 
 /// Which vectors K-FAC's factors and the Monte-Carlo Fisher are made of.
@@ -149,69 +147,6 @@ struct FisherArgs {
     /// Biases in blocks of their own
     #[arg(long)]
     separate_bias: bool,
-}
-
-/// The rows and columns of a result.
-enum Part {
-    All,
-    Block(Tensor, Tensor),
-    Lists,
-}
-
-/// What is read from files and the command line.
-pub(super) struct Problem<T> {
-    pub(super) kind: Kind,
-    pub(super) net: Net<T>,
-    pub(super) data: Data<T>,
-    pub(super) targets: Targets<T>,
-    pub(super) loss: (crate::dense::Loss, crate::dense::Reduction),
-    /// Kind, draws, seed.
-    pub(super) fisher: (Fisher, u32, u64),
-    pub(super) separate_bias: bool,
-}
-
-impl<T: Float> Problem<T> {
-    /// The mini-batches as they were cut.
-    fn batches<'a>(&'a self, labels: &'a [u32]) -> Vec<Batch<'a, T>> {
-        let (x, targets) = (self.data.x.batch(), core_targets(&self.targets, labels));
-        let mut from = 0;
-        self.data
-            .batches
-            .iter()
-            .map(|samples| {
-                let batch = Batch {
-                    x: x.columns_range(from, *samples),
-                    targets: targets.range(from, *samples),
-                };
-                from += samples;
-                batch
-            })
-            .collect()
-    }
-
-    fn risk<'a>(&'a self, batches: &'a [Batch<'a, T>]) -> Result<Risk<'a, T>> {
-        let (loss, reduction) = core_loss(self.loss.0, self.loss.1);
-        Risk::new(self.net.mlp()?, loss, reduction, batches).context("--data, --targets")
-    }
-
-    /// Which curvature of the risk; none for K-FAC and EKFAC.
-    fn curvature(&self) -> Option<Curvature> {
-        Some(match self.kind {
-            Kind::Hessian => Curvature::Hessian,
-            Kind::Ggn => Curvature::Ggn,
-            Kind::EmpiricalFisher => Curvature::EmpiricalFisher,
-            Kind::FisherMc => {
-                let (_, draws, seed) = self.fisher;
-                Curvature::MonteCarloFisher { draws: draws as usize, seed }
-            }
-            Kind::Kfac | Kind::Ekfac | Kind::Gradient => return None,
-        })
-    }
-
-    /// The number of parameters.
-    pub(super) fn params(&self) -> usize {
-        self.net.theta.len()
-    }
 }
 
 impl Args {
@@ -233,11 +168,11 @@ impl Args {
         let tolerance = self.check.tolerance::<T>()?;
         let (problem, vectors) = session.read(|| {
             let problem = self.read::<T>()?;
-            let vectors = self.vector.as_ref().map(read_vectors::<T>).transpose()?;
+            let vectors = self.vector.as_ref().map(Vectors::<T>::read).transpose()?;
             anyhow::Ok((problem, vectors))
         })?;
-        let (part, rows, cols) = self.part(&problem)?;
-        if let (Some((source, v)), true) = (self.vector.as_ref().zip(vectors.as_ref()), true) {
+        let (part, rows, cols) = self.part.of(&problem)?;
+        if let Some((source, v)) = self.vector.as_ref().zip(vectors.as_ref()) {
             let needed = cols.as_ref().map_or(problem.params(), Vec::len);
             ensure!(
                 v.rows == needed,
@@ -294,7 +229,8 @@ impl Args {
                 })
             })?;
             if vectors.is_none() {
-                self.plot_matrix(&problem, "inverse", &found, &Part::All, p)?;
+                let heading = format!("{}, damped inverse", self.kind.title());
+                self.plot_matrix(&problem, &heading, &found, &Part::All, p)?;
             }
             let report = Report::of(key, Array::new(&shape, found));
             return session.finish(report, &self.out, check);
@@ -317,14 +253,14 @@ impl Args {
                 None => matrix,
             })
         })?;
-        self.plot_matrix(&problem, self.kind.key(), &found, &part, width)?;
+        self.plot_matrix(&problem, self.kind.title(), &found, &part, width)?;
         let report = Report::of(self.kind.key(), Array::new(&[height, width], found));
         session.finish(report, &self.out, check)
     }
 
     /// Options that do not go together.
     fn validate(&self) -> Result<()> {
-        let part = !self.part.block.is_empty() || !self.part.rows.is_empty();
+        let part = self.part.given();
         let (inverse, estimate) = (self.inverse.inverse, self.estimate.estimate.is_some());
         let refuse = |given: bool, what: &str| {
             ensure!(!given, "{what} do not go together; leave one out");
@@ -341,6 +277,11 @@ impl Args {
         ensure!(
             self.kind.is_kfac() || !kfac,
             "--fisher and --separate-bias belong to kfac and ekfac; leave them out"
+        );
+        let drawn = self.kind == Kind::FisherMc || self.fisher.fisher == Some(Fisher::Mc);
+        ensure!(
+            drawn || self.fisher.draws.is_none(),
+            "--draws belongs to fisher-mc and to --fisher mc; leave it out"
         );
         self.inverse.validate(self.kind)?;
         self.estimate.validate()?;
@@ -371,136 +312,4 @@ impl Args {
             separate_bias: self.fisher.separate_bias,
         })
     }
-
-    /// The part, and the indices of its rows and columns unless it is all.
-    fn part<T: Float>(&self, problem: &Problem<T>) -> Result<Lists> {
-        if !self.part.block.is_empty() {
-            let [rows, cols] = self.part.block.as_slice() else {
-                bail!(
-                    "--block: found {} names, needed two, I,J, e.g. --block 0.weight,2.weight",
-                    self.part.block.len()
-                );
-            };
-            let tensors = problem.net.reference.tensors();
-            let of = |name: &str| -> Result<_> {
-                let tensor = &tensors[problem.net.tensor(name.trim()).context("--block")?];
-                let kind = if tensor.bias { Tensor::Bias } else { Tensor::Weight };
-                Ok((kind(tensor.layer), tensor.range.clone().collect()))
-            };
-            let ((r, rows), (c, cols)) = (of(rows)?, of(cols)?);
-            return Ok((Part::Block(r, c), Some(rows), Some(cols)));
-        }
-        if self.part.rows.is_empty() {
-            return Ok((Part::All, None, None));
-        }
-        let p = problem.params();
-        for (option, list) in [("--rows", &self.part.rows), ("--cols", &self.part.cols)] {
-            let mut seen = std::collections::HashSet::new();
-            for (place, &index) in list.iter().enumerate() {
-                ensure!(
-                    index < p,
-                    "{option}: entry {place} is {index}, needed 0 to {}, as {} has {p} parameters",
-                    p - 1,
-                    problem.net.path.display()
-                );
-                ensure!(seen.insert(index), "{option}: entry {place} is {index} again");
-            }
-        }
-        Ok((Part::Lists, Some(self.part.rows.clone()), Some(self.part.cols.clone())))
-    }
-}
-
-type Lists = (Part, Option<Vec<usize>>, Option<Vec<usize>>);
-
-/// Vectors as columns, row-major as in the file.
-pub(super) struct Vectors<T> {
-    rows: usize,
-    cols: usize,
-    /// Whether the file has one axis.
-    vector: bool,
-    values: Vec<T>,
-}
-
-impl<T: Float> Vectors<T> {
-    fn shape(&self) -> Vec<usize> {
-        if self.vector { vec![self.rows] } else { vec![self.rows, self.cols] }
-    }
-
-    fn column(&self, k: usize) -> Vec<T> {
-        self.values.iter().skip(k).step_by(self.cols).copied().collect()
-    }
-
-    fn to_f64(&self) -> Vec<f64> {
-        self.values.iter().map(|v| v.to_f64()).collect()
-    }
-
-    /// `f` of every column, on all threads; row-major with `rows` rows.
-    fn map(&self, rows: usize, f: impl Fn(&[T], &mut [T]) -> Result<()> + Sync) -> Result<Vec<T>> {
-        let columns: Vec<Vec<T>> = (0..self.cols)
-            .into_par_iter()
-            .map(|k| {
-                let mut out = vec![T::ZERO; rows];
-                f(&self.column(k), &mut out)?;
-                Ok(out)
-            })
-            .collect::<Result<_>>()?;
-        Ok((0..rows).flat_map(|i| columns.iter().map(move |c| c[i])).collect())
-    }
-}
-
-fn read_vectors<T: Float>(source: &Source) -> Result<Vectors<T>> {
-    let vector = io::read_array(source)?.shape().len() == 1;
-    let matrix = io::read_matrix::<T>(source)?;
-    Ok(Vectors { rows: matrix.rows, cols: matrix.cols, vector, values: matrix.values })
-}
-
-fn of_gradient<T: Float>(problem: &Problem<T>, batches: &[Batch<'_, T>]) -> Result<Vec<T>> {
-    let risk = problem.risk(batches)?;
-    let mut out = vec![T::ZERO; problem.params()];
-    let mut scratch = zeros::<T>(&[gradient_scratch(risk.net().layers(), risk.tile())])?;
-    gradient(&risk, &mut out, &mut scratch)?;
-    Ok(out)
-}
-
-/// The matrix or its part, row-major.
-fn matrix<T: Float>(
-    problem: &Problem<T>,
-    batches: &[Batch<'_, T>],
-    store: &Store<T>,
-    part: &Part,
-    lists: Option<(&[usize], &[usize])>,
-) -> Result<Vec<T>> {
-    let p = problem.params();
-    let Some(curvature) = problem.curvature() else {
-        let operator = Operator::new(problem, batches, store, None)?;
-        let all: Vec<usize> = (0..p).collect();
-        let (rows, cols) = lists.unwrap_or((&all, &all));
-        return operator.entries(rows, cols);
-    };
-    let risk = problem.risk(batches)?;
-    let operator = CurvatureOperator::new(risk, curvature);
-    let (layers, tile) = (risk.net().layers(), risk.tile());
-    let hessian = curvature == Curvature::Hessian;
-    let (height, width) = lists.map_or((p, p), |(r, c)| (r.len(), c.len()));
-    let mut out = zeros::<T>(&[height, width])?;
-    // The core's columns are the rows of the symmetric matrix, and a part's those of its transpose.
-    let view = MatMut::of(&mut out, width, height);
-    match (part, lists) {
-        (Part::Block(rows, cols), _) => {
-            let mut scratch = zeros::<T>(&[dense_scratch(layers, tile, hessian)])?;
-            block(&operator, *cols, *rows, view, &mut scratch)?;
-        }
-        (Part::Lists, Some((rows, cols))) => {
-            let mut scratch = zeros::<T>(&[submatrix_scratch(layers, tile, hessian)])?;
-            submatrix(&operator, cols, rows, view, &mut scratch)?;
-        }
-        _ => parallel::dense(&operator, &mut out)?,
-    }
-    Ok(out)
-}
-
-/// The factors of K-FAC over all the data.
-fn kfac_factors<T: Float>(problem: &Problem<T>) -> Result<Vec<T>> {
-    let x: Mat<'_, T> = problem.data.x.batch();
-    factors::accumulate(&problem.net, x, &problem.targets, problem.loss, problem.fisher)
 }

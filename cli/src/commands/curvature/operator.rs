@@ -7,7 +7,8 @@ use nanocurv::random::Rng;
 use rayon::prelude::*;
 
 use super::super::kfac::factors::{Fisher, core_labels, core_loss, core_targets};
-use super::{Kind, Problem, Vectors, kfac_factors};
+use super::matrix::kfac_factors;
+use super::{Kind, Problem, Vectors};
 use crate::array::{Float, zeros};
 
 /// What K-FAC and EKFAC are kept in; empty for the others.

@@ -139,6 +139,15 @@ impl Case {
         Ok(x)
     }
 
+    /// The number of samples in each of its batches.
+    ///
+    /// # Errors
+    /// If the embedded file is damaged.
+    pub fn samples(&self) -> Result<Vec<usize>> {
+        let rows = |b| Ok(self.array(&format!("x{b}"))?.shape().first().copied().unwrap_or(0));
+        (1..=self.batches).map(rows).collect()
+    }
+
     /// The targets of all its batches.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::report::{Format, Report};
 use crate::session::Session;
 
 pub mod cases;
+pub mod curvature;
 mod kfac;
 mod kron;
 mod ntk;
@@ -47,7 +48,7 @@ impl fmt::Debug for Check {
 
 /// The checks of all topics.
 fn all() -> Vec<Check> {
-    [references::checks(), ntk::checks(), kfac::checks(), kron::checks()]
+    [references::checks(), ntk::checks(), curvature::checks(), kfac::checks(), kron::checks()]
         .into_iter()
         .flatten()
         .collect()

@@ -1,6 +1,7 @@
 //! Curvature operators.
 
 use nanocurv::curvature::*;
+use nanocurv::kfac::{Ekfac, Factors, Preconditioner};
 use nanocurv::network::Network;
 use nanocurv::{Mat, MatMut, Real, mlp};
 
@@ -29,7 +30,7 @@ pub fn functions<T: Real>() {
         Damped::<Ggn<T>, T>::new,
         ScaledSum::<T, Ggn<T>>::new,
         Chain::<Ggn<T>, Dense<T>>::new,
-        Submatrix::<Ggn<T>>::new,
+        Submatrix::<Ggn<T>, [usize; 3]>::new::<T>,
         Gradient::<T>::new,
         Jacobian::<T>::new,
         Jacobian::<T>::with_tile,
@@ -41,7 +42,7 @@ pub fn functions<T: Real>() {
     );
     operator!(
         Identity, Diagonal<T>, Dense<T>, Transpose<Dense<T>>, Damped<Ggn<T>, T>,
-        ScaledSum<T, Ggn<T>>, Chain<Ggn<T>, Dense<T>>, Submatrix<Ggn<T>>, Gradient<T>,
+        ScaledSum<T, Ggn<T>>, Chain<Ggn<T>, Dense<T>>, Submatrix<Ggn<T>, [usize; 3]>, Submatrix<Ggn<T>, &'static [usize]>, Gradient<T>,
         Jacobian<T>, Hessian<T>, Ggn<T>, EmpiricalFisher<T>, MonteCarloFisher<T>,
     );
     keep!(
@@ -65,12 +66,13 @@ pub fn functions<T: Real>() {
         diagonal_scratch,
         spectrum_scratch,
         spectral_density::<T>,
+        sample_generator,
         Probe::draw::<T>,
         solvers::<T, Ggn<T>>,
         estimators::<T, Ggn<T>>,
     );
     keep!(DampedInverse::<T>::kfac, DampedInverse::<T>::ekfac, solve_scratch, trace_scratch);
-    operator!(DampedInverse<T>, CurvatureOperator<T>);
+    operator!(DampedInverse<T>, CurvatureOperator<T>, Factors<T>, Ekfac<T>, Preconditioner<T>);
     keep!(
         Problem::<Net, T, 7>::values,
         Problem::<Net, T, 7>::labels,
@@ -85,7 +87,14 @@ pub fn functions<T: Real>() {
         Problem::<Net, T, 7>::block::<15, 5, SCRATCH>,
         Problem::<Net, T, 7>::submatrix::<2, 3, SCRATCH>,
         Problem::<Net, T, 7>::solve::<SCRATCH>,
+        typed_solve::<T>,
+        Problem::<Net, T, 7>::lsmr_solve::<SCRATCH>,
+        Problem::<Net, T, 7>::least_squares::<SCRATCH>,
+        Problem::<Net, T, 7>::neumann_solve::<SCRATCH>,
         Problem::<Net, T, 7>::trace::<SCRATCH>,
+        Problem::<Net, T, 7>::hutchpp_trace::<6, SCRATCH>,
+        Problem::<Net, T, 7>::xtrace::<6, SCRATCH>,
+        Problem::<Net, T, 7>::frobenius_squared::<SCRATCH>,
         Problem::<Net, T, 7>::diagonal::<SCRATCH>,
         Problem::<Net, T, 7>::spectrum::<5, 2, SCRATCH>,
         Problem::<Net, T, 7>::eigenpairs::<PARAMS, 2, 8, SCRATCH>,
@@ -175,4 +184,15 @@ fn estimators<T: Real, A: LinearOperator<T>>(
 
 fn typed_risk<T: Real>(problem: &Problem<'_, Net, T, 7>) -> Result<usize, CurvatureError> {
     Problem::with_risk(problem, |risk| Ok(risk.samples()))
+}
+
+fn typed_solve<T: Real>(
+    problem: &Problem<'_, Net, T, 7>,
+    curvature: Curvature,
+    (damping, until): (T, Until<T>),
+    preconditioner: &DampedInverse<'_, T>,
+    (b, x): (&[T; PARAMS], &mut [T; PARAMS]),
+    scratch: &mut [T; SCRATCH],
+) -> Result<SolveInfo<T>, CurvatureError> {
+    Problem::preconditioned_solve(problem, curvature, damping, preconditioner, b, x, until, scratch)
 }

@@ -1,0 +1,5 @@
+//! Curvature.
+#![no_std]
+#![no_main]
+
+nanocurv_firmware::image!(nanocurv_firmware::cases::curvature::TASKS);
