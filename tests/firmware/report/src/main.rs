@@ -25,12 +25,21 @@ struct Args {
     /// No flash column.
     #[arg(long)]
     quick: bool,
+    /// Judge and weigh this image only.
+    #[arg(long, conflicts_with_all = ["json", "update", "quick", "families"])]
+    image: Option<PathBuf>,
     /// The images.
     families: Vec<String>,
 }
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
+    if let Some(file) = &args.image {
+        let unwanted = image::unwanted(file)?;
+        println!("flash: {} bytes", image::flash(file)?);
+        unwanted.iter().for_each(|symbol| eprintln!("FAILED: the image holds {symbol}"));
+        return Ok(if unwanted.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let mut faults = Vec::new();
     let mut rows = Vec::new();
     for family in &args.families {
