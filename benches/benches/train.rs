@@ -38,14 +38,18 @@ struct Problem {
 }
 
 /// The losses before each step and after the last, and the seconds that the steps took.
-fn train(problem: &Problem, seed: u64, steps: usize, optimizer: &[&str]) -> Result<(Vec<f64>, f64)> {
+fn train(
+    problem: &Problem,
+    seed: u64,
+    steps: usize,
+    optimizer: &[&str],
+) -> Result<(Vec<f64>, f64)> {
     let line = ["", "--arch", problem.arch, "--activation", "tanh"];
     let options = Options::try_parse_from(line.iter().chain(optimizer))?;
     let net = options.model.read::<f64>(seed)?;
     let (loss, reduction) = (problem.loss, Reduction::Mean);
     let (architecture, samples) = (net.architecture()?, &problem.samples);
-    let mut engine =
-        options.optimizer.engine(&architecture, loss, reduction, samples.len(), seed);
+    let mut engine = options.optimizer.engine(&architecture, loss, reduction, samples.len(), seed);
     let mut theta = net.theta.clone();
     let (mut losses, mut seconds) = (Vec::new(), 0.0);
     for step in 0..=steps {

@@ -127,7 +127,9 @@ fn check<T: Real>(a: Mat<'_, T>, values: &[T], vectors: Mat<'_, T>) -> Result<()
     let limit = T::MAX / (T::of(4.0) * T::from_usize(n).max(T::ONE));
     for (j, col) in a.columns().enumerate() {
         let mut lower = col.iter().enumerate().skip(j);
-        if let Some((i, v)) = lower.find(|(_, v)| v.abs().partial_cmp(&limit).is_none_or(Ordering::is_gt)) {
+        if let Some((i, v)) =
+            lower.find(|(_, v)| v.abs().partial_cmp(&limit).is_none_or(Ordering::is_gt))
+        {
             let index = size(i.saturating_add(j.saturating_mul(a.stride())));
             let what = if v.is_finite() { "4 n a" } else { "a" };
             return Err(NonFiniteError { what, index }.into());

@@ -35,16 +35,8 @@ pub(super) fn sin_cos(x: f32) -> (f32, f32) {
 }
 
 /// 2/pi after the point, behind 32 bits of nothing before it.
-const TWO_OVER_PI: [u32; 8] = [
-    0,
-    0xa2f9_836e,
-    0x4e44_1529,
-    0xfc27_57d1,
-    0xf534_ddc0,
-    0xdb62_9599,
-    0x3c43_9041,
-    0xfe51_63ab,
-];
+const TWO_OVER_PI: [u32; 8] =
+    [0, 0xa2f9_836e, 0x4e44_1529, 0xfc27_57d1, 0xf534_ddc0, 0xdb62_9599, 0x3c43_9041, 0xfe51_63ab];
 
 /// pi/2 with 31 bits after the point.
 const HALF_PI: u64 = 0xc90f_daa2;

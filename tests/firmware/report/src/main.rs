@@ -28,6 +28,9 @@ struct Args {
     /// Judge and weigh this image only.
     #[arg(long, conflicts_with_all = ["json", "update", "quick", "families"])]
     image: Option<PathBuf>,
+    /// Judge the results in this folder only: their bits, and the images' symbols.
+    #[arg(long, conflicts_with_all = ["json", "update", "quick", "image"])]
+    portable: Option<PathBuf>,
     /// The images.
     families: Vec<String>,
 }
@@ -42,6 +45,15 @@ fn main() -> Result<ExitCode> {
     }
     let mut faults = Vec::new();
     let mut rows = Vec::new();
+    if let Some(folder) = &args.portable {
+        for family in &args.families {
+            rows.extend(row::results(folder, family, &mut faults)?);
+        }
+        golden::compare(Path::new("golden"), &rows, &mut faults)?;
+        println!("{} results, {} wrong", rows.len(), faults.len());
+        faults.iter().for_each(|fault| eprintln!("FAILED: {fault}"));
+        return Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     for family in &args.families {
         rows.extend(row::read(Path::new("target/table"), family, args.quick, &mut faults)?);
     }
