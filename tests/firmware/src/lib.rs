@@ -102,13 +102,10 @@ fn measure(task: &Task, memory: &mut Memory) -> Option<()> {
         stack::deepest(task.run, memory)
     };
     memory.prepare(task.inputs);
-    let done = match (task.run)(memory) {
-        Some(result) => Some(report.bits(result)),
-        None => {
-            report.failed("the task returned an error");
-            None
-        }
-    };
+    let done = (task.run)(memory).map(|result| report.bits(result));
+    if done.is_none() {
+        report.failed("the task returned an error");
+    }
     #[cfg(target_abi = "eabihf")]
     {
         let instructions = instructions::per_run(task, memory);
