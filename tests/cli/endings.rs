@@ -104,11 +104,13 @@ fn a_closed_pipe_is_success() {
     }
 }
 
-/// Ctrl-C in the middle of the work: 130, and neither the result nor a temporary file is there.
+/// Ctrl-C in the middle of the work: 130, the file that was there before is as it was, and no
+/// other is there.
 #[cfg(unix)]
 #[test]
-fn an_interruption_leaves_no_file() {
+fn an_interruption_leaves_the_old_file() {
     let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("k.json"), "old").unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_nanocurv"))
         .args(["ntk", "--activation", "tanh", "--output", "full", "--check"])
         .arg("--net")
@@ -125,7 +127,8 @@ fn an_interruption_leaves_no_file() {
     assert!(killed.success(), "the program ended before it could be interrupted");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
-    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    assert_eq!(std::fs::read(folder.path().join("k.json")).unwrap(), b"old");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 1);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `plan`: the numbers are those of the functions that size the firmware's arrays.
 
+use nanocurv::kfac::Inverse;
 use nanocurv::network::{Activation, Layer, forward_scratch, layer};
 use nanocurv::{curvature, kfac, ntk};
 use serde_json::Value;
@@ -44,6 +45,19 @@ fn sizes_are_those_of_the_library() {
                 ("hessian", "scratch", curvature::hessian_scratch(&LAYERS, samples)),
                 ("factors", "scratch", kfac::accumulate_scratch(&LAYERS, samples)),
                 ("factors", "result", kfac::factors_len(&LAYERS)),
+                ("kfac step", "state", kfac::optimizer_len(&LAYERS, Inverse::Factored)),
+                (
+                    "kfac step",
+                    "scratch",
+                    kfac::optimizer_scratch(&LAYERS, Inverse::Factored, samples),
+                ),
+                ("ekfac step", "state", kfac::optimizer_len(&LAYERS, Inverse::Corrected)),
+                (
+                    "ekfac step",
+                    "scratch",
+                    kfac::optimizer_scratch(&LAYERS, Inverse::Corrected, samples),
+                ),
+                ("adam step", "state", kfac::adam_len(layer::params(&LAYERS))),
             ] {
                 let part = part(&plan, name, kind);
                 assert_eq!(part["values"], values, "{name} {kind} {batch}");
@@ -111,6 +125,18 @@ fn figures_are_measured_or_say_what_they_were_measured_on() {
     command.args(NET).args(["--dtype", "f32", "--task", "forward,hessian"]);
     let (_, stderr) = run(&mut command, 0);
     assert!(stderr.contains("code and stack of hessian are not"), "{stderr}");
+}
+
+#[test]
+fn the_optimizer_of_kfac_has_a_measured_row() {
+    let plan = plan(&["--dtype", "f32", "--task", "forward", "--optimizer", "kfac"], 0);
+    let row = &plan["measured"][1];
+    assert_eq!(row["measured_as"], "kfac optimizer step 4-8-8-1 batch 8");
+    assert_eq!(row["exact"], true);
+    let table = include_str!("../firmware/budgets.csv");
+    let line = table.lines().find(|l| l.starts_with("kfac optimizer step 4-8-8-1 batch 8,"));
+    let scratch: u64 = line.unwrap().rsplit(',').next().unwrap().parse().unwrap();
+    assert_eq!(part(&plan, "kfac step", "scratch")["bytes"], scratch);
 }
 
 #[test]

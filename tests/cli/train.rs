@@ -107,8 +107,9 @@ fn every_option_of_kfac_has_its_effect() {
 
 #[test]
 fn kfac_reaches_in_200_steps_what_adam_does_not_in_1000() {
-    // The best of 1000 full-batch Adam steps at rates 0.001 to 0.3, from the same weights.
-    for (mut command, adam) in [(diabetes("kfac", 200), 0.0327), (digits(200), 4.1e-5)] {
+    // The least at any of 1000 full-batch Adam steps, at the best of rates 0.001 to 0.2, from the
+    // same weights: `cargo bench -p nanocurv-benches --bench train`.
+    for (mut command, adam) in [(diabetes("kfac", 200), 0.030), (digits(200), 2.9e-5)] {
         let loss = column(&json(&mut command), "loss");
         assert!(loss[200] < adam, "{} instead of {adam}", loss[200]);
     }

@@ -67,6 +67,11 @@ fn check(family: &str, tasks: &[Task]) {
 }
 
 #[test]
+fn the_host_computes_the_golden_bits_of_activations() {
+    check("activations", &cases::activations::TASKS);
+}
+
+#[test]
 fn the_host_computes_the_golden_bits_of_linalg() {
     check("linalg", &cases::linalg::TASKS);
 }

@@ -279,3 +279,37 @@ pub fn write(path: &Path, report: &Report) -> Result<()> {
         _ => write_atomically(path, |writer| report::json::write(writer, report)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_fails_halfway_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("result.csv");
+        let content = |text: &'static [u8]| {
+            move |writer: &mut BufWriter<&File>| -> Result<()> { Ok(writer.write_all(text)?) }
+        };
+        write_atomically(&path, content(b"old")).unwrap();
+        // More than any buffer holds, so that it is on the disk.
+        let half = |writer: &mut BufWriter<&File>| writer.write_all(&[b'x'; 1 << 21]);
+        let failed = write_atomically(&path, |writer| {
+            half(writer)?;
+            bail!("no space")
+        });
+        assert!(format!("{:#}", failed.unwrap_err()).contains("result.csv: cannot be written"));
+        let path_of_the_other = path.clone();
+        let panicked = std::thread::spawn(move || {
+            write_atomically(&path_of_the_other, |writer| {
+                half(writer)?;
+                panic!("stopped")
+            })
+        });
+        assert!(panicked.join().is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+        write_atomically(&path, content(b"new")).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    }
+}

@@ -407,7 +407,9 @@ fn single_precision_is_the_same_matrix() {
     let (mut out, mut scratch) = (vec![0.0; p * p], vec![0.0; dense_scratch(&layers, 8, true)]);
     dense(&Hessian::new(risk), MatMut::of(&mut out, p, p), &mut scratch).unwrap();
     let out: Vec<f64> = out.iter().map(|v| f64::from(*v)).collect();
-    assert!(relative_difference(&out, &wide) < 1e-5);
+    // micromath's tanh is another function, within 0.0011.
+    let tolerance = if cfg!(feature = "micromath") { 1e-2 } else { 1e-5 };
+    assert!(relative_difference(&out, &wide) < tolerance);
 }
 
 crate::mlp! { Small: 3 => 4 tanh => 2 }

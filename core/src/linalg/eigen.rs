@@ -21,6 +21,7 @@ use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
+use core::cmp::Ordering;
 
 /// The largest size that [`eigh`] gives to [`jacobi_eigh`] where it has the choice.
 pub const JACOBI_LIMIT: usize = 32;
@@ -65,8 +66,8 @@ pub const fn eigh_scratch(n: usize) -> usize {
 /// ```
 ///
 /// # Errors
-/// Wrong sizes, a short scratch, an entry of the lower triangle that is not finite (its position
-/// in `a`), and [`LinalgError::NotConverged`], which no finite matrix is known to reach.
+/// Wrong sizes, a short scratch, an entry of the lower triangle that is not finite, or so large
+/// that `4 n` times it is not (its position in `a`), and [`LinalgError::NotConverged`], which no finite matrix is known to reach.
 pub fn eigh<T: Real>(
     a: MatMut<'_, T>,
     values: &mut [T],
@@ -116,16 +117,22 @@ pub fn jacobi_eigh<T: Real>(
     Ok(EighInfo { iterations })
 }
 
-/// The shapes of an eigendecomposition, and that the lower triangle is finite.
+/// The shapes of an eigendecomposition, and that the lower triangle is finite and small enough for
+/// rotations and eigenvalues, at most `n` times the largest entry, not to overflow.
 fn check<T: Real>(a: Mat<'_, T>, values: &[T], vectors: Mat<'_, T>) -> Result<(), LinalgError> {
     let n = a.rows();
     ShapeError::check("a columns", n, a.cols())?;
     ShapeError::check("values", n, values.len())?;
     vectors.check(("vectors rows", "vectors columns"), n, n)?;
+    let limit = T::MAX / (T::of(4.0) * T::from_usize(n).max(T::ONE));
     for (j, col) in a.columns().enumerate() {
-        if let Some(i) = col.iter().skip(j).position(|v| !v.is_finite()) {
-            let index = size((i + j).saturating_add(j.saturating_mul(a.stride())));
-            return Err(NonFiniteError { what: "a", index }.into());
+        let mut lower = col.iter().enumerate().skip(j);
+        if let Some((i, v)) =
+            lower.find(|(_, v)| v.abs().partial_cmp(&limit).is_none_or(Ordering::is_gt))
+        {
+            let index = size(i.saturating_add(j.saturating_mul(a.stride())));
+            let what = if v.is_finite() { "4 n a" } else { "a" };
+            return Err(NonFiniteError { what, index }.into());
         }
     }
     Ok(())

@@ -2,16 +2,17 @@
 //! JSON lines over semihosting.
 #![no_std]
 
+mod board;
 pub mod cases;
+#[cfg(target_abi = "eabihf")]
 mod instructions;
 mod report;
 pub mod sensor;
+#[cfg(target_abi = "eabihf")]
 mod stack;
 
 use cases::{Memory, Task};
 use core::hint::black_box;
-use cortex_m_rt::exception;
-use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use report::Report;
 
 /// An image that runs `tasks`; with the environment variable `FIRMWARE_TASK` at build time, the
@@ -26,10 +27,16 @@ macro_rules! image {
 
         #[panic_handler]
         fn panic(_: &core::panic::PanicInfo) -> ! {
-            unsafe extern "C" {
-                safe fn this_image_can_panic() -> !;
+            #[cfg(target_arch = "arm")]
+            {
+                unsafe extern "C" {
+                    safe fn this_image_can_panic() -> !;
+                }
+                this_image_can_panic()
             }
-            this_image_can_panic()
+            // Elsewhere the board's own input and output can.
+            #[cfg(not(target_arch = "arm"))]
+            $crate::fail()
         }
     };
     ($tasks:expr, may_panic) => {
@@ -38,7 +45,8 @@ macro_rules! image {
             None => &$tasks,
         };
 
-        #[cortex_m_rt::entry]
+        #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
+        #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
         fn main() -> ! {
             $crate::run(TASKS)
         }
@@ -76,39 +84,38 @@ pub fn run(tasks: &'static [Task]) -> ! {
     for task in black_box(tasks) {
         done &= measure(task, memory).is_some();
     }
-    exit(if done { EXIT_SUCCESS } else { EXIT_FAILURE })
+    board::exit(done)
 }
 
 /// Ends the run as failed.
 pub fn fail() -> ! {
-    exit(EXIT_FAILURE)
-}
-
-fn exit(status: debug::ExitStatus) -> ! {
-    debug::exit(status);
-    loop {
-        cortex_m::asm::nop();
-    }
+    board::exit(false)
 }
 
 /// One row; `None` if the task or its measurement failed.
 fn measure(task: &Task, memory: &mut Memory) -> Option<()> {
     let mut report = Report::new()?;
     report.begin(task);
+    #[cfg(target_abi = "eabihf")]
+    let stack = {
+        memory.prepare(task.inputs);
+        stack::deepest(task.run, memory)
+    };
     memory.prepare(task.inputs);
-    let stack = stack::deepest(task.run, memory);
-    memory.prepare(task.inputs);
-    match (task.run)(memory) {
-        Some(result) => report.bits(result),
-        None => report.failed("the task returned an error"),
+    let done = (task.run)(memory).map(|result| report.bits(result));
+    if done.is_none() {
+        report.failed("the task returned an error");
     }
-    let instructions = instructions::per_run(task, memory);
-    report.end(instructions, stack);
-    instructions.and(stack).map(|_| ())
-}
-
-/// A fault ends the run instead of hanging it.
-#[exception]
-unsafe fn HardFault(_: &cortex_m_rt::ExceptionFrame) -> ! {
-    fail()
+    #[cfg(target_abi = "eabihf")]
+    {
+        let instructions = instructions::per_run(task, memory);
+        report.end(instructions, stack);
+        instructions.and(stack).and(done)
+    }
+    // Elsewhere only the results count.
+    #[cfg(not(target_abi = "eabihf"))]
+    {
+        report.end(None, None);
+        done
+    }
 }

@@ -1,17 +1,17 @@
 //! Rows as JSON lines over semihosting.
 
+use crate::board::{self, Host};
 use crate::cases::Task;
 use core::fmt::Write;
-use cortex_m_semihosting::hio::{self, HostStream};
 
 /// An open row.
 pub struct Report {
-    host: HostStream,
+    host: Host,
 }
 
 impl Report {
     pub fn new() -> Option<Self> {
-        Some(Self { host: hio::hstdout().ok()? })
+        Some(Self { host: board::host().ok()? })
     }
 
     fn text(&mut self, text: &str) {

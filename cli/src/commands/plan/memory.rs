@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use nanocurv::dynamics::train::{is_two_layer_linear, two_layer_scratch};
+use nanocurv::kfac::Inverse;
 use nanocurv::network::{Layer, forward_scratch, layer};
 use nanocurv::{curvature, kfac, ntk};
 
@@ -124,14 +125,20 @@ impl Task {
 }
 
 impl Optimizer {
+    /// What the table of measured figures calls its step.
+    pub fn row(self) -> String {
+        match self {
+            Self::Kfac => "kfac optimizer step".to_owned(),
+            _ => format!("{} step", name(self)),
+        }
+    }
+
     /// The values that live from step to step.
     pub fn state(self, layers: &[Layer]) -> usize {
         let params = layer::params(layers);
         match self {
-            Self::Kfac => kfac::factors_len(layers) + kfac::preconditioner_len(layers) + params,
-            Self::Ekfac => {
-                kfac::factors_len(layers) + kfac::ekfac_len(layers, kfac::Bias::Joint) + params
-            }
+            Self::Kfac => kfac::optimizer_len(layers, Inverse::Factored),
+            Self::Ekfac => kfac::optimizer_len(layers, Inverse::Corrected),
             Self::Sgd => params,
             Self::Adam => 2 * params,
         }
@@ -141,10 +148,8 @@ impl Optimizer {
     pub fn scratch(self, layers: &[Layer], batch: usize) -> usize {
         let gradient = kfac::accumulate_scratch(layers, batch);
         match self {
-            Self::Kfac => gradient.max(kfac::precondition_scratch(layers)),
-            Self::Ekfac => kfac::ekfac_correct_scratch(layers, batch)
-                .max(kfac::ekfac_bases_scratch(layers))
-                .max(kfac::ekfac_scratch(layers)),
+            Self::Kfac => kfac::optimizer_scratch(layers, Inverse::Factored, batch),
+            Self::Ekfac => kfac::optimizer_scratch(layers, Inverse::Corrected, batch),
             Self::Sgd | Self::Adam => gradient,
         }
     }

@@ -125,7 +125,7 @@ impl Args {
             batch,
         };
         let parts = memory::parts(layers, batch, &self.task, self.optimizer);
-        let steps = self.optimizer.map(|optimizer| format!("{} step", name(optimizer)));
+        let steps = self.optimizer.map(Optimizer::row);
         let tasks: Vec<_> = self.task.iter().map(|task| name(*task)).chain(steps).collect();
         let measured = measured(&tasks, &setting, self.opt_level)?;
         let stack = measured.iter().filter_map(|row| row.stack).max();

@@ -28,7 +28,7 @@ const RUN: &str = "nanocurv.run";
 const STATE: &str = "nanocurv.state";
 
 /// What a run is: what it must share with the one that goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Each option with its value, by name.
     pub options: BTreeMap<String, String>,
@@ -96,9 +96,19 @@ pub fn save<T: Float>(
 /// # Errors
 /// If it is no such file, or its run is not `run`.
 pub fn load<T: Float>(path: &Path, run: &Run) -> Result<Checkpoint<T>> {
-    let parse = || -> Result<Checkpoint<T>> {
-        let bytes = std::fs::read(path).map_err(|e| anyhow!("the file cannot be read: {e}"))?;
-        let metadata = safetensors::metadata(&bytes)?;
+    std::fs::read(path)
+        .map_err(|e| anyhow!("the file cannot be read: {e}"))
+        .and_then(|bytes| Checkpoint::parse(&bytes, run))
+        .with_context(|| path.display().to_string())
+}
+
+impl<T: Float> Checkpoint<T> {
+    /// The checkpoint in the bytes of a network file that `run` left.
+    ///
+    /// # Errors
+    /// If there is none, or it is of another run.
+    pub fn parse(bytes: &[u8], run: &Run) -> Result<Self> {
+        let metadata = safetensors::metadata(bytes)?;
         let entry = |key: &str| {
             metadata.get(key).with_context(|| {
                 "there is no state of a training in it; needed what `train --out` writes".to_owned()
@@ -109,12 +119,9 @@ pub fn load<T: Float>(path: &Path, run: &Run) -> Result<Checkpoint<T>> {
             bail!("is of another run, {difference}; give the options of that run");
         }
         let state = BASE64_STANDARD.decode(entry(STATE)?).context("its state is damaged")?;
-        Checkpoint::from_bytes(&state).context("its state is damaged")
-    };
-    parse().with_context(|| path.display().to_string())
-}
+        Self::from_bytes(&state).context("its state is damaged")
+    }
 
-impl<T: Float> Checkpoint<T> {
     fn to_bytes(&self) -> Result<Vec<u8>> {
         // Counts and iterations are far below 2^53.
         let counts = self.memory.counts.iter().map(|c| f64::from(*c)).collect::<Vec<_>>();
@@ -131,7 +138,11 @@ impl<T: Float> Checkpoint<T> {
         write(&tensors.map(|(name, array)| (name.to_owned(), array)))
     }
 
-    fn from_bytes(bytes: &[u8]) -> Result<Self> {
+    /// The state alone, as it stands in the metadata.
+    ///
+    /// # Errors
+    /// If the bytes are no such state.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut tensors: BTreeMap<_, _> = read(bytes)?.into_iter().collect();
         let mut take = |name: &str| {
             tensors.remove(name).with_context(|| format!("there is no tensor '{name}'"))

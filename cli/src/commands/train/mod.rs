@@ -19,9 +19,9 @@ use crate::exit::{Interruptible, Outcome};
 use crate::io;
 use crate::progress::Progress;
 use crate::session::Session;
-use checkpoint::{Best, Checkpoint, Run};
+pub use checkpoint::{Best, Checkpoint, Run};
 use curve::{Curve, Row};
-pub use optimizer::{Engine, Kind, OptimizerArgs};
+pub use optimizer::{Engine, Kind, Memory, OptimizerArgs};
 pub use samples::{Batches, Samples, Score};
 
 /// The damping that K-FAC starts with, and the factor per step by which it moves. Small networks

@@ -68,6 +68,9 @@ fn read(folder: &Path) -> Result<HashMap<String, Golden>> {
     let mut golden = HashMap::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
+        if path.extension().is_none_or(|e| e != "bits") {
+            continue; // the calibration's log
+        }
         for line in fs::read_to_string(&path)?.lines() {
             let (task, tolerance, bits) = line
                 .split_once('\t')

@@ -25,14 +25,35 @@ struct Args {
     /// No flash column.
     #[arg(long)]
     quick: bool,
+    /// Judge and weigh this image only.
+    #[arg(long, conflicts_with_all = ["json", "update", "quick", "families"])]
+    image: Option<PathBuf>,
+    /// Judge the results in this folder only: their bits, and the images' symbols.
+    #[arg(long, conflicts_with_all = ["json", "update", "quick", "image"])]
+    portable: Option<PathBuf>,
     /// The images.
     families: Vec<String>,
 }
 
 fn main() -> Result<ExitCode> {
     let args = Args::parse();
+    if let Some(file) = &args.image {
+        let unwanted = image::unwanted(file)?;
+        println!("flash: {} bytes", image::flash(file)?);
+        unwanted.iter().for_each(|symbol| eprintln!("FAILED: the image holds {symbol}"));
+        return Ok(if unwanted.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let mut faults = Vec::new();
     let mut rows = Vec::new();
+    if let Some(folder) = &args.portable {
+        for family in &args.families {
+            rows.extend(row::results(folder, family, &mut faults)?);
+        }
+        golden::compare(Path::new("golden"), &rows, &mut faults)?;
+        println!("{} results, {} wrong", rows.len(), faults.len());
+        faults.iter().for_each(|fault| eprintln!("FAILED: {fault}"));
+        return Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     for family in &args.families {
         rows.extend(row::read(Path::new("target/table"), family, args.quick, &mut faults)?);
     }

@@ -85,6 +85,24 @@ pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -
     Ok(rows)
 }
 
+/// The results of one image, without figures. What is wrong with it is added to `faults`.
+pub fn results(folder: &Path, family: &str, faults: &mut Vec<String>) -> Result<Vec<Row>> {
+    for symbol in image::unwanted(&folder.join(format!("{family}.elf")))? {
+        faults.push(format!("{family}: the image holds {symbol}"));
+    }
+    let printed = printed(&folder.join(format!("{family}.jsonl")))?;
+    Ok(printed
+        .into_iter()
+        .map(|printed| {
+            if let Some(error) = printed.error {
+                faults.push(format!("{}: {error}", printed.task));
+            }
+            let figures = Figures { task: printed.task, ..Figures::default() };
+            Row { figures, bits: vec![printed.bits.unwrap_or_default()] }
+        })
+        .collect())
+}
+
 /// The row of a whole image, vector table and harness included.
 pub fn whole(table: &Path, name: &str, faults: &mut Vec<String>) -> Result<Row> {
     let image = |profile: &str| table.join(profile).join(format!("{name}.elf"));

@@ -3,6 +3,7 @@
 //! This folder is compiled twice, into the images and into the host's test
 //! `tests/tests/firmware_bits.rs`, which is how both are known to do the same work.
 
+pub mod activations;
 pub mod curvature;
 pub mod dynamics;
 pub mod kfac;

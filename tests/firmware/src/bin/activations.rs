@@ -1,0 +1,5 @@
+//! Activations.
+#![no_std]
+#![no_main]
+
+nanocurv_firmware::image!(nanocurv_firmware::cases::activations::TASKS);
