@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
+use nalgebra::{SMatrix, SVector};
 use nanocurv::curvature::structured::{self, Tensor, TilePoint, Unit};
 use nanocurv::curvature::{
     self, Batch, Curvature, EmpiricalFisher, Ggn, Gradient, Hessian, Jacobian, Leading,
@@ -24,11 +25,12 @@ use nanocurv::kron::fit::{Adam, FitShape, SketchFit, Target};
 use nanocurv::kron::{self, Damped, Kron, KronLdlt, KronLu, damped, info, product, solve, sum};
 use nanocurv::linalg::{self, eigh_scratch};
 use nanocurv::network::{
-    self, Activation, Layer, Loss, Mlp, Order, Reduction, Scale, Targets, forward_scratch, layer,
+    self, Activation, Layer, Loss, Mlp, Network, Order, Reduction, Scale, Targets, forward_scratch,
+    layer,
 };
 use nanocurv::ntk::{self, Component, Directions, Pairing};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut};
+use nanocurv::{Mat, MatMut, mlp};
 
 /// What has been held to the protocol, and whether it ever needed a value.
 #[derive(Default)]
@@ -665,8 +667,15 @@ fn solvers_and_estimators(ledger: &Ledger) {
     });
 }
 
+mlp! { Student: 3 => 4 identity => 1, no bias }
+
 fn training_dynamics(ledger: &Ledger) {
     let rates = Rates::same(1e-3);
+    let needed = reduction::reduce_network_scratch(3, 4);
+    ledger.scratch("dynamics::reduction::reduce_network_scratch", needed, |s| {
+        let (x, y) = (SMatrix::<f64, 3, 5>::identity(), SVector::<f64, 5>::repeat(1.0));
+        reduction::reduce_network(Student, &x, &y, rates, 3, &mut [0.1; Student::PARAMS], s)
+    });
     for (d, n, h) in [(1, 4, 2), (3, 5, 4), (5, 3, 2), (34, 36, 3)] {
         let (x, y) = (noise(d * n, 28), noise(n, 29));
         let x = Mat::of(&x, d, n);
