@@ -268,7 +268,7 @@ real!(f32, sqrtf, expf, expm1f, logf, log1pf, powf, tanhf, atanhf, erff, sine::s
 #[cfg(feature = "micromath")]
 #[inline(always)]
 fn approximate_exp(x: f32) -> f32 {
-    if x.is_nan() { x } else { micromath::F32Ext::exp(x.max(-87.0).min(88.0)) }
+    if x.is_nan() { x } else { micromath::F32Ext::exp(x.clamp(-87.0, 88.0)) }
 }
 
 /// `x P(x^2) / Q(x^2)`, both of degree 4, fitted to the least relative error over |x| <= 9.02,

@@ -76,7 +76,8 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         }
         NonFiniteError::check("theta", theta)?;
         let mut scratch = Scratch::new(scratch, two_layer_scratch(inputs, hidden))?;
-        if SKIPPED > 0 {
+        #[cfg(feature = "std")]
+        {
             let rest = scratch.rest();
             let skipped = rest.as_ptr().align_offset(size_of::<Lanes<T>>()).min(SKIPPED);
             scratch = Scratch::new(rest.get_mut(skipped..).unwrap_or_default(), 0)?;

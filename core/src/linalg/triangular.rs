@@ -181,6 +181,7 @@ pub(crate) fn lower_transpose_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>
 }
 
 /// `X[:, j] = (B[:, j] - X[:, :j] L[j, :j]^T) L[j, j]^-T`
+#[expect(clippy::map_identity)]
 #[inline(always)]
 fn lower_transpose_right_columns<T: Real, N: Lanes>(
     l: Mat<'_, T>,
