@@ -28,6 +28,7 @@ mod statistics;
 mod step;
 #[cfg(all(test, feature = "std"))]
 mod tests;
+pub mod typed;
 
 pub use adam::{Adam, AdamProgress, adam_len};
 pub use average::{MovingAverage, Shares};

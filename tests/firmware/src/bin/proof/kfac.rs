@@ -1,9 +1,12 @@
 //! The K-FAC family.
 
+mod typed;
+
 use nanocurv::Real;
 use nanocurv::kfac::*;
 
 pub fn functions<T: Real>() {
+    typed::functions::<T>();
     keep!(
         MovingAverage::<T>::new,
         MovingAverage::<T>::update,
