@@ -25,10 +25,14 @@ fn public_functions(source: &str) -> Vec<String> {
     let code = source.split("\n#[cfg(test)]\n").next().unwrap_or_default();
     let mut of = None;
     let mut found = Vec::new();
-    for line in code.lines() {
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
         if line.starts_with("impl") {
-            let line = without_generics(line);
-            let name = line.trim_start_matches("impl").trim_end_matches('{').trim();
+            // A long header is broken after its parameters.
+            let rest = if line.ends_with('>') { lines.next().unwrap_or_default() } else { "" };
+            let header = without_generics(&format!("{line} {rest}"));
+            let header = header.split(" where").next().unwrap_or_default();
+            let name = header.trim().trim_start_matches("impl").trim_end_matches('{').trim();
             of = Some(name.rsplit(' ').next().unwrap().to_owned());
         } else if line == "}" {
             of = None;

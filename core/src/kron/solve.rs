@@ -101,6 +101,16 @@ impl<'s, T: Real> KronLu<'s, T> {
         Ok(())
     }
 
+    /// The same on a matrix, row-major order: `X := A^-T X B^-1` for X: m x k, in place.
+    ///
+    /// # Errors
+    /// As [`KronLu::solve`].
+    pub fn solve_transpose_matrix(&self, mut x: MatMut<'_, T>) -> Result<(), KronError> {
+        check_matrix(self.left, self.right, x.as_ref())?;
+        lu_solve_transpose(self.left, self.left_pivots, x.reborrow())?;
+        Ok(lu_solve_right(self.right, self.right_pivots, x)?)
+    }
+
     /// The determinant of the product.
     pub fn log_determinant(&self) -> LogDeterminant<T> {
         LogDeterminant::of_factors(

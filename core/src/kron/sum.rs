@@ -72,7 +72,7 @@ pub fn trace<T: Real>(terms: &[Kron<'_, T>]) -> Result<T, KronError> {
 /// terms' norms, under the root.
 ///
 /// # Errors
-/// Terms that do not fit together.
+/// Terms that do not fit together, a value that is not finite.
 pub fn frobenius<T: Real>(terms: &[Kron<'_, T>]) -> Result<T, KronError> {
     let first = terms.first().ok_or(KronError::Empty)?;
     let (a, b) = (first.left, first.right);
@@ -80,6 +80,7 @@ pub fn frobenius<T: Real>(terms: &[Kron<'_, T>]) -> Result<T, KronError> {
     for (i, x) in terms.iter().enumerate() {
         x.left.check(("left rows", "left columns"), a.rows(), a.cols())?;
         x.right.check(("right rows", "right columns"), b.rows(), b.cols())?;
+        x.check_finite()?;
         for (j, y) in terms.iter().enumerate().take(i + 1) {
             let product = inner(x.left, y.left) * inner(x.right, y.right);
             sum += if i == j { product } else { T::TWO * product };

@@ -1,5 +1,7 @@
 //! Kronecker algebra.
 
+mod typed;
+
 use nanocurv::kron::*;
 use nanocurv::{Mat, Real};
 
@@ -66,24 +68,14 @@ pub fn functions<T: Real>() {
         KronLu::<T>::solve,
         KronLu::<T>::solve_matrix,
         KronLu::<T>::solve_transpose,
+        KronLu::<T>::solve_transpose_matrix,
         KronLu::<T>::log_determinant,
         KronLdlt::<T>::new,
         KronLdlt::<T>::solve,
         KronLdlt::<T>::solve_matrix,
         KronLdlt::<T>::log_determinant,
     );
-    keep!(
-        typed::apply::<T, 3, 2, 5, 4, 100>,
-        typed::apply_transpose::<T, 3, 2, 5, 4, 100>,
-        typed::lu::<T, 3, 5, 100, 100>,
-        typed::ldlt::<T, 3, 5, 100>,
-        typed::damped::<T, 3, 5, 200, 200>,
-        typed::Factors::<KronLu<T>, 3, 5>::erased,
-        typed::Factors::<KronLu<T>, 3, 5>::solve,
-        typed::Factors::<KronLdlt<T>, 3, 5>::solve,
-        typed::Factors::<Damped<T>, 3, 5>::solve_damped::<200>,
-        typed::Factors::<Damped<T>, 3, 5>::power::<200>,
-    );
+    self::typed::functions::<T>();
 }
 
 /// A function that converts its arguments has no address of its own.
