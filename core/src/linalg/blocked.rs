@@ -15,6 +15,8 @@ use super::syrk::syrk_nt;
 use crate::error::{LinalgError, ShapeError};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
+use std::vec;
+use std::vec::Vec;
 
 /// Rows and columns of a diagonal block.
 const BLOCK: usize = 64;
@@ -33,19 +35,21 @@ pub(super) const fn factor_pays(n: usize) -> bool {
     n > BLOCK + BLOCK / 2
 }
 
-/// The blocks in hand, 170 kB in f64: placed once for a factorisation or a solve.
+/// The blocks in hand, 170 kB in f64: placed once for a factorisation or a solve. Not on the stack:
+/// a frame of so many pages is probed, and LLVM 21 may lay the probe over the caller's pointer to
+/// the result (`lu_solve_transpose` of f64 then returned an error that nobody had written).
 pub(super) struct Blocks<T> {
-    inverse: [T; BLOCK * BLOCK],
-    known: [T; BLOCK * PANEL],
-    solved: [T; BLOCK * PANEL],
+    inverse: Vec<T>,
+    known: Vec<T>,
+    solved: Vec<T>,
 }
 
 impl<T: Real> Blocks<T> {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            inverse: [T::ZERO; BLOCK * BLOCK],
-            known: [T::ZERO; BLOCK * PANEL],
-            solved: [T::ZERO; BLOCK * PANEL],
+            inverse: vec![T::ZERO; BLOCK * BLOCK],
+            known: vec![T::ZERO; BLOCK * PANEL],
+            solved: vec![T::ZERO; BLOCK * PANEL],
         }
     }
 }
@@ -104,7 +108,7 @@ impl<'a, T: Real> Triangle<'a, T> {
         &self,
         at: usize,
         width: usize,
-        memory: &'m mut [T; BLOCK * BLOCK],
+        memory: &'m mut [T],
     ) -> Result<Mat<'m, T>, ShapeError> {
         memory.fill(T::ZERO);
         let mut inverse =
@@ -191,7 +195,7 @@ fn multiply_right<T: Real>(
     mut x: MatMut<'_, T>,
     m: Mat<'_, T>,
     transpose: bool,
-    memory: &mut [T; BLOCK * PANEL],
+    memory: &mut [T],
 ) -> Result<(), ShapeError> {
     let (rows, width) = (x.rows(), x.cols());
     for first in (0..rows).step_by(PANEL) {
