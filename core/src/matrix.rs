@@ -33,8 +33,9 @@ pub struct MatMut<'a, T> {
     stride: usize,
 }
 
-/// Stretches of `stride` values. Not `chunks_exact`: it divides, and where it is not inlined the
-/// compiler forgets that the divisor is at least 1 and keeps the panic.
+/// Stretches of `stride` values. Not `chunks_exact`: zipped it divides, and where that is not
+/// inlined the compiler forgets that the divisor is at least 1 and keeps the panic. Only the tiles,
+/// always inlined, take [`Mat::whole_columns`], for there one counter walks two matrices.
 struct Stretches<'a, T> {
     rest: &'a [T],
     stride: usize,

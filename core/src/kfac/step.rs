@@ -46,6 +46,7 @@ const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
     (n + m) * (n + m) + n * batch
 }
 
+/// The most that a layer needs of them.
 const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
     let (mut max, mut l) = (0, 0);
     while l < layers.len() {

@@ -67,7 +67,8 @@ pub const fn eigh_scratch(n: usize) -> usize {
 ///
 /// # Errors
 /// Wrong sizes, a short scratch, an entry of the lower triangle that is not finite, or so large
-/// that `4 n` times it is not (its position in `a`), and [`LinalgError::NotConverged`], which no finite matrix is known to reach.
+/// that `4 n` times it is not (its position in `a`), and [`LinalgError::NotConverged`], which no
+/// finite matrix is known to reach.
 pub fn eigh<T: Real>(
     a: MatMut<'_, T>,
     values: &mut [T],

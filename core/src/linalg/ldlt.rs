@@ -4,8 +4,8 @@
 //! A = L D L^T      A: n x n, L unit lower triangular, D diagonal and positive
 //! ```
 //! In place: L below the diagonal, D on it; the upper triangle is workspace and ends up holding
-//! `D L^T` (with `std`, above 96 rows, anything: see `blocked`). Only the lower triangle of A is read. n^3 / 6 multiply-accumulates, in panels of four
-//! columns:
+//! `D L^T` (with `std`, above 96 rows, anything: see `blocked`). Only the lower triangle of A is
+//! read. n^3 / 6 multiply-accumulates, in panels of four columns:
 //!
 //! ```text
 //! T   = A[i, J] - L[i, :J] (D L^T)[:J, J]       a register tile over the columns before J
