@@ -5,7 +5,7 @@
 //! apply_transpose  out = (A^T E_rows u)[cols]
 //! ```
 //! One product with A for one with the sub-matrix. Where A is a risk's curvature,
-//! [`super::structured::submatrix`] writes the entries out without products with A.
+//! [`super::entries::submatrix`] writes the entries out without products with A.
 
 use super::error::CurvatureError;
 use super::operator::{LinearOperator, check};
