@@ -121,7 +121,8 @@ impl Loss {
         Ok(sum)
     }
 
-    fn sample<T: Real>(self, f: &[T], targets: Targets<'_, T>, n: usize) -> T {
+    /// `l_n`
+    pub(crate) fn sample<T: Real>(self, f: &[T], targets: Targets<'_, T>, n: usize) -> T {
         let terms = f.iter().enumerate().map(|(o, f)| (*f, target(targets, o, n)));
         match self {
             Self::Mse => terms.fold(T::ZERO, |sum, (f, y)| sum + (f - y) * (f - y)),
@@ -149,27 +150,31 @@ impl Loss {
         self.check(targets, f.rows(), f.cols())?;
         to.as_ref().check(("gradient rows", "gradient samples"), f.rows(), f.cols())?;
         for (n, (f, to)) in f.columns().zip(to.columns()).enumerate() {
-            match self {
-                Self::Mse => {
-                    for (o, (f, to)) in f.iter().zip(to).enumerate() {
-                        *to = T::TWO * (*f - target(targets, o, n));
-                    }
-                }
-                Self::CrossEntropy => {
-                    softmax(f, to);
-                    let mass = mass(targets, n);
-                    for (o, to) in to.iter_mut().enumerate() {
-                        *to = mass * *to - target(targets, o, n);
-                    }
-                }
-                Self::Bce => {
-                    for (o, (f, to)) in f.iter().zip(to).enumerate() {
-                        *to = sigmoid(*f) - target(targets, o, n);
-                    }
-                }
-            }
+            self.sample_gradient(f, targets, n, to);
         }
         Ok(())
+    }
+
+    /// `dl/df` of sample `n`.
+    pub(crate) fn sample_gradient<T: Real>(
+        self,
+        f: &[T],
+        targets: Targets<'_, T>,
+        n: usize,
+        to: &mut [T],
+    ) {
+        if self == Self::CrossEntropy {
+            softmax(f, to);
+            let mass = mass(targets, n);
+            for (o, to) in to.iter_mut().enumerate() {
+                *to = mass * *to - target(targets, o, n);
+            }
+            return;
+        }
+        for (o, (f, to)) in f.iter().zip(to).enumerate() {
+            let y = target(targets, o, n);
+            *to = if self == Self::Mse { T::TWO * (*f - y) } else { sigmoid(*f) - y };
+        }
     }
 
     /// `H_n v_n` of each sample, in place: `v` outputs x samples.
@@ -227,30 +232,37 @@ impl Loss {
         self.check(targets, f.rows(), f.cols())?;
         to.as_ref().check(("root rows", "root samples"), f.rows(), f.cols())?;
         for (n, (f, to)) in f.columns().zip(to.columns()).enumerate() {
-            let logit = f.get(c).copied().unwrap_or(T::ZERO);
-            let unit = match self {
-                Self::Mse => T::TWO.sqrt(),
-                Self::Bce => {
-                    let s = sigmoid(logit);
-                    (s * (T::ONE - s)).sqrt()
-                }
-                Self::CrossEntropy => {
-                    softmax(f, to);
-                    let p = to.get(c).copied().unwrap_or(T::ZERO);
-                    let root = (mass(targets, n) * p).max(T::ZERO).sqrt();
-                    to.iter_mut().for_each(|p| *p *= -root);
-                    if let Some(to) = to.get_mut(c) {
-                        *to += root;
-                    }
-                    continue;
-                }
-            };
-            to.fill(T::ZERO);
-            if let Some(to) = to.get_mut(c) {
-                *to = unit;
-            }
+            self.sample_root(f, targets, (n, c), to);
         }
         Ok(())
+    }
+
+    /// Column `c` of S of sample `n`.
+    pub(crate) fn sample_root<T: Real>(
+        self,
+        f: &[T],
+        targets: Targets<'_, T>,
+        (n, c): (usize, usize),
+        to: &mut [T],
+    ) {
+        let root = match self {
+            Self::Mse => T::of(core::f64::consts::SQRT_2),
+            Self::Bce => {
+                let s = sigmoid(f.get(c).copied().unwrap_or(T::ZERO));
+                (s * (T::ONE - s)).sqrt()
+            }
+            Self::CrossEntropy => {
+                softmax(f, to);
+                let p = to.get(c).copied().unwrap_or(T::ZERO);
+                (mass(targets, n) * p).max(T::ZERO).sqrt()
+            }
+        };
+        let others = if self == Self::CrossEntropy { -root } else { T::ZERO };
+        to.iter_mut()
+            .for_each(|p| *p = if self == Self::CrossEntropy { *p * others } else { others });
+        if let Some(to) = to.get_mut(c) {
+            *to += root;
+        }
     }
 
     /// A draw g of each sample with `E[g] = 0`, `E[g g^T] = H`, outputs x samples: the Monte

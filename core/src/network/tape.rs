@@ -61,6 +61,31 @@ impl<'t, T: Real> Tape<'t, T> {
         order: Order,
         storage: &'t mut [T],
     ) -> Result<Self, NetworkError> {
+        Self::run(net, x, order, storage, None)
+    }
+
+    /// As [`Tape::record`], and the outputs, outputs x samples.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub fn record_outputs(
+        net: &Mlp<'t, T>,
+        x: Mat<'t, T>,
+        order: Order,
+        storage: &'t mut [T],
+        f: MatMut<'_, T>,
+    ) -> Result<Self, NetworkError> {
+        Self::run(net, x, order, storage, Some(f))
+    }
+
+    #[inline]
+    fn run(
+        net: &Mlp<'t, T>,
+        x: Mat<'t, T>,
+        order: Order,
+        storage: &'t mut [T],
+        mut f: Option<MatMut<'_, T>>,
+    ) -> Result<Self, NetworkError> {
         net.check_batch("x", x)?;
         let batch = x.cols();
         let len = tape_len(net.layers(), batch, order);
@@ -68,14 +93,23 @@ impl<'t, T: Real> Tape<'t, T> {
         {
             let mut rest = Scratch::new(&mut *storage, len)?;
             let mut input = x;
-            for dense in net.dense().take(net.depth() - 1) {
+            for dense in net.dense() {
                 let width = dense.layer.outputs;
-                let mut values = rest.matrix(width, batch)?;
-                let mut slot = |wanted: Order| -> Result<&mut [T], NetworkError> {
-                    Ok(if order >= wanted { rest.take(width * batch)? } else { &mut [] })
+                let last = dense.index + 1 == net.depth();
+                let (mut values, first, second) = if last {
+                    let Some(f) = f.take() else { break };
+                    (f, &mut [][..], &mut [][..])
+                } else {
+                    let values = rest.matrix(width, batch)?;
+                    let mut slot = |wanted: Order| -> Result<&mut [T], NetworkError> {
+                        Ok(if order >= wanted { rest.take(width * batch)? } else { &mut [] })
+                    };
+                    (values, slot(Order::First)?, slot(Order::Second)?)
                 };
-                let (first, second) = (slot(Order::First)?, slot(Order::Second)?);
                 dense.forward(input, values.reborrow())?;
+                if last {
+                    break;
+                }
                 dense.activate(Jet { value: values.data(), first, second });
                 input = values.into_ref();
             }
@@ -108,14 +142,17 @@ impl<'t, T: Real> Tape<'t, T> {
 
     fn slot(&self, l: usize, slot: usize) -> Mat<'t, T> {
         let (batch, slots) = (self.batch(), self.order.slots());
-        let before: usize = self.layers.iter().take(l).map(|layer| layer.outputs).sum();
-        let width = self.layers.get(l).map_or(0, |layer| layer.outputs);
-        if slot >= slots || l + 1 >= self.layers.len() {
-            return Mat::of(&[], 0, 0);
+        let mut start = 0;
+        for (index, layer) in self.layers.iter().enumerate() {
+            let len = layer.outputs * batch;
+            if index == l && slot < slots && index + 1 < self.layers.len() {
+                start += slot * len;
+                let data = self.storage.get(start..start + len).unwrap_or(&[]);
+                return Mat::of(data, layer.outputs, batch);
+            }
+            start += slots * len;
         }
-        let start = batch * (slots * before + slot * width);
-        let data = self.storage.get(start..start + batch * width).unwrap_or(&[]);
-        Mat::of(data, width, batch)
+        Mat::of(&[], 0, 0)
     }
 
     /// The outputs f, outputs x samples.
