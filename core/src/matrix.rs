@@ -89,7 +89,10 @@ impl<'a, T: Real> Mat<'a, T> {
     /// empty matrix.
     #[inline]
     pub fn of(data: &'a [T], rows: usize, cols: usize) -> Self {
-        Self::strided(data, rows, cols, rows)
+        match data.get(..rows * cols) {
+            Some(data) => Self { data, offset: 0, rows, cols, stride: rows.max(1) },
+            None => Self::empty(0, 0),
+        }
     }
 
     /// The first `rows` rows of `cols` columns of `stride` values each (at least `rows`). A slice
@@ -256,7 +259,10 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// an empty matrix.
     #[inline]
     pub fn of(data: &'a mut [T], rows: usize, cols: usize) -> Self {
-        Self::strided(data, rows, cols, rows)
+        match data.get_mut(..rows * cols) {
+            Some(data) => Self { data, offset: 0, rows, cols, stride: rows.max(1) },
+            None => Self::empty(0, 0),
+        }
     }
 
     /// The first `rows` rows of `cols` columns of `stride` values each (at least `rows`). A slice
@@ -376,11 +382,17 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// The block of `rows x cols` entries from `(row, col)`; empty if it does not fit.
     #[inline]
     pub fn block(&mut self, row: usize, col: usize, rows: usize, cols: usize) -> MatMut<'_, T> {
+        self.reborrow().into_block(row, col, rows, cols)
+    }
+
+    /// As [`MatMut::block`], for as long as the view's source lives.
+    #[inline]
+    pub fn into_block(self, row: usize, col: usize, rows: usize, cols: usize) -> Self {
         let (start, end) = (col * self.stride, (col + cols) * self.stride);
         let (offset, stride) = (self.offset + row, self.stride);
         match self.data.get_mut(start..end) {
-            Some(data) if row + rows <= self.rows => MatMut { data, offset, rows, cols, stride },
-            _ => MatMut::empty(rows, cols),
+            Some(data) if row + rows <= self.rows => Self { data, offset, rows, cols, stride },
+            _ => Self::empty(rows, cols),
         }
     }
 
@@ -424,9 +436,11 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// Copies the transpose of `source`, as far as both reach.
     #[inline]
     pub fn copy_transposed(&mut self, source: Mat<'_, T>) {
+        let stride = self.stride.max(1);
         for (i, from) in source.columns().enumerate().take(self.rows) {
-            for (to, from) in self.stretches(i, 0).zip(from) {
-                if let Some(to) = to.first_mut() {
+            let at = self.offset + i;
+            for (to, from) in self.data.chunks_exact_mut(stride).zip(from) {
+                if let Some(to) = to.get_mut(at) {
                     *to = *from;
                 }
             }
