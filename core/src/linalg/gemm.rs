@@ -9,14 +9,10 @@
 //! `beta = 0` overwrites C, whatever it holds. In register tiles ([`super::tile`]) up to
 //! [`LIBRARY_FROM`] multiply-accumulates; beyond, with the `std` feature, by the host's library.
 
-use super::tile::{
-    Columns, Lanes, Panel, Part, Rows, Visit, along, each_tile, map, put, sum_of_outer_products,
-    update,
-};
+use super::tile::{Columns, Four, Lanes, One, Panel, Part, Rows, map, sum_of_outer_products};
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
-use core::marker::PhantomData;
 
 /// The number of multiply-accumulates from which the host's library multiplies. What a
 /// microcontroller runs stays below, so that its results are the host's, bit for bit.
@@ -43,7 +39,7 @@ pub fn gemm<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     check((a.rows(), a.cols()), (b.rows(), b.cols()), &c)?;
-    T::gemm_nn(alpha, a, b, beta, c);
+    multiply(Of::Nn, (alpha, beta), a, b, c, Part::All);
     Ok(())
 }
 
@@ -59,7 +55,7 @@ pub fn gemm_tn<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     check((a.cols(), a.rows()), (b.rows(), b.cols()), &c)?;
-    T::gemm_tn(alpha, a, b, beta, c, Part::All);
+    multiply(Of::Tn, (alpha, beta), a, b, c, Part::All);
     Ok(())
 }
 
@@ -75,7 +71,7 @@ pub fn gemm_nt<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     check((a.rows(), a.cols()), (b.cols(), b.rows()), &c)?;
-    T::gemm_nt(alpha, a, b, beta, c, Part::All);
+    multiply(Of::Nt, (alpha, beta), a, b, c, Part::All);
     Ok(())
 }
 
@@ -90,8 +86,36 @@ pub fn gemm_hadamard<T: Real>(
     c: MatMut<'_, T>,
 ) -> Result<(), ShapeError> {
     check((a.rows(), a.cols()), (b.rows(), b.cols()), &c)?;
-    T::gemm_hadamard(alpha, a, b, c);
+    #[cfg(feature = "std")]
+    if library_takes(c.rows(), c.cols(), a.cols()) {
+        by_library(alpha, a, b, c);
+        return Ok(());
+    }
+    T::hadamard_product(alpha, a, b, c);
     Ok(())
+}
+
+/// `C = alpha op(A) op(B) + beta C`, shapes checked.
+#[inline(always)]
+pub(crate) fn multiply<T: Real>(
+    of: Of,
+    (alpha, beta): (T, T),
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    c: MatMut<'_, T>,
+    part: Part,
+) {
+    #[cfg(feature = "std")]
+    if part == Part::All && library_takes(c.rows(), c.cols(), of.depth(a)) {
+        let (transpose_a, transpose_b) = (of == Of::Tn, of == Of::Nt);
+        let product = super::library::Product { a, transpose_a, b, transpose_b, alpha, beta };
+        return T::library_gemm(product, c);
+    }
+    if beta == T::ZERO {
+        T::product(of, alpha, a, b, c, part);
+    } else {
+        T::add_product(of, (alpha, beta), a, b, c, part);
+    }
 }
 
 /// Sizes `(m, k)` of op(A) and `(k, n)` of op(B) against C.
@@ -106,129 +130,259 @@ fn check<T: Real>(
     ShapeError::check("product columns", b.1, c.cols())
 }
 
-/// A product, tile by tile.
-struct Product<'a, 'c, T, A, B> {
-    alpha: T,
-    a: Mat<'a, T>,
-    b: Mat<'a, T>,
-    beta: T,
-    c: MatMut<'c, T>,
-    panels: PhantomData<(A, B)>,
-}
-
-impl<T: Real, A: Panel, B: Panel> Visit for Product<'_, '_, T, A, B> {
-    #[inline(always)]
-    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
-        let (alpha, beta) = (self.alpha, self.beta);
-        let (Some(a), Some(b)) = (A::read::<T, M>(self.a, i), B::read::<T, N>(self.b, j)) else {
-            return;
-        };
-        let tile = sum_of_outer_products::<T, M, N>(a, b);
-        if beta == T::ZERO {
-            put::<T, M, N>(&mut self.c, (i, j), map::<T, M, N>(tile, |sum| alpha * sum));
-        } else {
-            update::<T, M, N>(&mut self.c, (i, j), tile, |c, sum| beta * c + alpha * sum);
+/// `C .* (alpha A B)` by column blocks, so that the product stays in cache.
+#[cfg(feature = "std")]
+fn by_library<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, mut c: MatMut<'_, T>) {
+    const BLOCK: usize = 64;
+    let (m, n) = (c.rows(), c.cols());
+    let mut product = std::vec![T::ZERO; m * BLOCK.min(n)];
+    for j in (0..n).step_by(BLOCK) {
+        let width = BLOCK.min(n - j);
+        let mut product = MatMut::of(product.get_mut(..m * width).unwrap_or(&mut []), m, width);
+        let b = b.columns_range(j, width);
+        multiply(Of::Nn, (alpha, T::ZERO), a, b, product.reborrow(), Part::All);
+        for (c, p) in c.block(0, j, m, width).columns().zip(product.columns()) {
+            c.iter_mut().zip(p).for_each(|(c, p)| *c *= *p);
         }
     }
 }
 
-/// A product with any way to read its factors.
-#[inline(always)]
-pub(crate) fn tiled<T: Real, A: Panel, B: Panel>(
-    alpha: T,
-    a: Mat<'_, T>,
-    b: Mat<'_, T>,
-    beta: T,
-    c: MatMut<'_, T>,
-    part: Part,
-) {
-    #[cfg(feature = "std")]
-    if part == Part::All && library_takes(c.rows(), c.cols(), A::depth(a)) {
-        let product = super::library::Product {
-            a,
-            transpose_a: A::ACROSS,
-            b,
-            transpose_b: !B::ACROSS,
-            alpha,
-            beta,
-        };
-        return T::library_gemm(product, c);
-    }
-    let (m, n) = (c.rows(), c.cols());
-    let panels = PhantomData::<(A, B)>;
-    each_tile(m, n, part, &mut Product { alpha, a, b, beta, c, panels });
+/// Which factor is transposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// `A B`
+    Nn,
+    /// `A^T B`
+    Tn,
+    /// `A B^T`
+    Nt,
 }
 
-/// The kernels of one precision, compiled once, in this crate: a firmware may build this crate
-/// for speed and the algorithms, which are instantiated in its own crate, for size.
-#[inline(always)]
-pub(crate) fn nn<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, beta: T, c: MatMut<'_, T>) {
-    tiled::<T, Rows, Columns>(alpha, a, b, beta, c, Part::All);
-}
-/// See [`nn`].
-#[inline(always)]
-pub(crate) fn tn<T: Real>(
-    alpha: T,
-    a: Mat<'_, T>,
-    b: Mat<'_, T>,
-    beta: T,
-    c: MatMut<'_, T>,
-    part: Part,
-) {
-    tiled::<T, Columns, Columns>(alpha, a, b, beta, c, part);
-}
-/// See [`nn`].
-#[inline(always)]
-pub(crate) fn nt<T: Real>(
-    alpha: T,
-    a: Mat<'_, T>,
-    b: Mat<'_, T>,
-    beta: T,
-    c: MatMut<'_, T>,
-    part: Part,
-) {
-    tiled::<T, Rows, Rows>(alpha, a, b, beta, c, part);
-}
-/// See [`nn`].
-#[inline(always)]
-pub(crate) fn hadamard<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, mut c: MatMut<'_, T>) {
+impl Of {
+    /// The number of terms of a sum.
     #[cfg(feature = "std")]
-    if library_takes(a.rows(), b.cols(), a.cols()) {
-        // By column blocks, so that the product stays in cache.
-        const BLOCK: usize = 64;
-        let (m, n) = (c.rows(), c.cols());
-        let mut product = std::vec![T::ZERO; m * BLOCK.min(n)];
-        for j in (0..n).step_by(BLOCK) {
-            let width = BLOCK.min(n - j);
-            let mut product = MatMut::of(product.get_mut(..m * width).unwrap_or(&mut []), m, width);
-            nn(alpha, a, b.columns_range(j, width), T::ZERO, product.reborrow());
-            for (c, p) in c.block(0, j, m, width).columns().zip(product.columns()) {
-                c.iter_mut().zip(p).for_each(|(c, p)| *c *= *p);
+    fn depth<T: Real>(self, a: Mat<'_, T>) -> usize {
+        if self == Self::Tn { a.rows() } else { a.cols() }
+    }
+}
+
+/// What becomes of an entry c of the result, given alpha times its sum.
+pub(crate) trait Finish<T>: Copy {
+    /// Whether c does not matter.
+    const OVERWRITES: bool = false;
+    /// The new c.
+    fn entry(self, c: T, sum: T) -> T;
+}
+
+#[derive(Clone, Copy)]
+struct Overwrite;
+#[derive(Clone, Copy)]
+struct Add<T>(T);
+#[derive(Clone, Copy)]
+struct Hadamard;
+
+impl<T: Real> Finish<T> for Overwrite {
+    const OVERWRITES: bool = true;
+    #[inline(always)]
+    fn entry(self, _: T, sum: T) -> T {
+        sum
+    }
+}
+
+impl<T: Real> Finish<T> for Add<T> {
+    #[inline(always)]
+    fn entry(self, c: T, sum: T) -> T {
+        self.0 * c + sum
+    }
+}
+
+impl<T: Real> Finish<T> for Hadamard {
+    #[inline(always)]
+    fn entry(self, c: T, sum: T) -> T {
+        c * sum
+    }
+}
+
+/// `C = alpha op(A) op(B)`
+#[inline(always)]
+pub(crate) fn product<T: Real>(
+    of: Of,
+    alpha: T,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    c: MatMut<'_, T>,
+    part: Part,
+) {
+    tiled(of, Overwrite, alpha, a, b, c, part);
+}
+
+/// `C = beta C + alpha op(A) op(B)`
+#[inline(always)]
+pub(crate) fn add_product<T: Real>(
+    of: Of,
+    (alpha, beta): (T, T),
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    c: MatMut<'_, T>,
+    part: Part,
+) {
+    tiled(of, Add(beta), alpha, a, b, c, part);
+}
+
+/// `C = C .* (alpha A B)`
+#[inline(always)]
+pub(crate) fn hadamard_product<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, c: MatMut<'_, T>) {
+    tiled(Of::Nn, Hadamard, alpha, a, b, c, Part::All);
+}
+
+/// The factors of a product, and how large its tiles are.
+struct Factors<'a, T> {
+    size: Size,
+    alpha: T,
+    a: Mat<'a, T>,
+    b: Mat<'a, T>,
+}
+
+/// A product, tile by tile. The last tile of a row or column of tiles reaches back over what is
+/// done, so that there is one size of tile; a result of fewer than four rows or columns is made
+/// of single entries, on a host of single rows and columns.
+#[inline(always)]
+fn tiled<T: Real, F: Finish<T>>(
+    of: Of,
+    how: F,
+    alpha: T,
+    a: Mat<'_, T>,
+    b: Mat<'_, T>,
+    mut c: MatMut<'_, T>,
+    part: Part,
+) {
+    let (m, n, stride) = (c.rows(), c.cols(), c.stride());
+    let size = Size::of(m, n);
+    let (high, wide) = size.of_tile();
+    let factors = &Factors { size, alpha, a, b };
+    let tile = match of {
+        Of::Nn => tile::<T, Rows, Columns>,
+        Of::Tn => tile::<T, Columns, Columns>,
+        Of::Nt => tile::<T, Rows, Rows>,
+    };
+    let mut j = 0;
+    while j < n {
+        let left = j.min(n - wide);
+        let mut i = if part == Part::Lower { j } else { 0 };
+        while i < m {
+            let top = i.min(m - high);
+            let Some(c) = c.values_from_mut(i, j) else { return };
+            if F::OVERWRITES && left == j && top == i {
+                tile(factors, i, j, c, stride);
+            } else {
+                combine(how, factors, tile, (i, j), (c, stride), (m, n));
+            }
+            i = top + high;
+        }
+        j = left + wide;
+    }
+}
+
+/// `c = how(c, sums)`, the sums made in a copy of the tile that reaches back from `(i, j)`.
+#[inline(never)]
+fn combine<T: Real, F: Finish<T>>(
+    how: F,
+    factors: &Factors<'_, T>,
+    tile: fn(&Factors<'_, T>, usize, usize, &mut [T], usize),
+    (i, j): (usize, usize),
+    (mut c, stride): (&mut [T], usize),
+    (m, n): (usize, usize),
+) {
+    let (high, wide) = factors.size.of_tile();
+    let (top, left) = (i.min(m - high), j.min(n - wide));
+    let rows = top + high - i;
+    let mut sums = [T::ZERO; 16];
+    tile(factors, top, left, &mut sums, 4);
+    let mut sums = sums.get(4 * (j - left) + i - top..).unwrap_or(&[]);
+    for _ in j..left + wide {
+        match (c.first_chunk_mut::<4>(), sums.first_chunk::<4>()) {
+            (Some(c), Some(sums)) if rows == 4 && !F::OVERWRITES => {
+                *c = Four::zip(*c, *sums, |c, sum| how.entry(c, sum));
+            }
+            _ => {
+                let entries = c.iter_mut().zip(sums).take(rows);
+                entries.for_each(|(c, sum)| *c = how.entry(*c, *sum));
             }
         }
-        return;
+        let (Some(c_next), Some(sums_next)) = (c.get_mut(stride..), sums.get(4..)) else { return };
+        (c, sums) = (c_next, sums_next);
     }
-    let (m, n) = (c.rows(), c.cols());
-    each_tile(m, n, Part::All, &mut Hadamard { alpha, a, b, c: c.reborrow() });
 }
 
-/// `C .* (alpha A B)`, tile by tile.
-struct Hadamard<'a, 'c, T> {
-    alpha: T,
-    a: Mat<'a, T>,
-    b: Mat<'a, T>,
-    c: MatMut<'c, T>,
+/// The tiles of a result.
+#[derive(Clone, Copy)]
+enum Size {
+    Square,
+    Entry,
+    #[cfg(feature = "std")]
+    Row,
+    #[cfg(feature = "std")]
+    Column,
 }
 
-impl<T: Real> Visit for Hadamard<'_, '_, T> {
+impl Size {
     #[inline(always)]
-    fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
-        let alpha = self.alpha;
-        let (Some(a), Some(b)) = (along::<T, M>(self.a, i), Columns::read::<T, N>(self.b, j))
-        else {
-            return;
-        };
-        let tile = sum_of_outer_products::<T, M, N>(a, b);
-        update::<T, M, N>(&mut self.c, (i, j), tile, |c, sum| c * (alpha * sum));
+    fn of(m: usize, n: usize) -> Self {
+        match (m >= 4, n >= 4) {
+            (true, true) => Self::Square,
+            #[cfg(feature = "std")]
+            (true, false) => Self::Column,
+            #[cfg(feature = "std")]
+            (false, true) => Self::Row,
+            _ => Self::Entry,
+        }
     }
+
+    /// Rows and columns.
+    #[inline(always)]
+    fn of_tile(self) -> (usize, usize) {
+        match self {
+            Self::Square => (4, 4),
+            Self::Entry => (1, 1),
+            #[cfg(feature = "std")]
+            Self::Row => (1, 4),
+            #[cfg(feature = "std")]
+            Self::Column => (4, 1),
+        }
+    }
+}
+
+/// The tile of `alpha op(A) op(B)` at `(i, j)`. A function of its own, so that its loop has the
+/// registers for itself; all products share it.
+#[inline(never)]
+fn tile<T: Real, A: Panel, B: Panel>(
+    factors: &Factors<'_, T>,
+    i: usize,
+    j: usize,
+    to: &mut [T],
+    stride: usize,
+) {
+    match factors.size {
+        Size::Square => put_tile::<T, A, B, Four, Four>(factors, i, j, to, stride),
+        Size::Entry => put_tile::<T, A, B, One, One>(factors, i, j, to, stride),
+        #[cfg(feature = "std")]
+        Size::Row => put_tile::<T, A, B, One, Four>(factors, i, j, to, stride),
+        #[cfg(feature = "std")]
+        Size::Column => put_tile::<T, A, B, Four, One>(factors, i, j, to, stride),
+    }
+}
+
+#[inline(always)]
+fn put_tile<T: Real, A: Panel, B: Panel, M: Lanes, N: Lanes>(
+    &Factors { alpha, a, b, .. }: &Factors<'_, T>,
+    i: usize,
+    j: usize,
+    to: &mut [T],
+    stride: usize,
+) {
+    // One after the other: together they are tested again in the loop.
+    let Some(a) = A::read::<T, M>(a, i) else { return };
+    let Some(b) = B::read::<T, N>(b, j) else { return };
+    let sums = sum_of_outer_products::<T, M, N>(a, b);
+    N::put_columns::<T, M>(to, stride, map::<T, M, N>(sums, |sum| alpha * sum));
 }

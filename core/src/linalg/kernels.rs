@@ -4,9 +4,10 @@
 //! level. These methods are not generic once `T` is named, so a firmware can build `nanocurv` at
 //! `opt-level = 3` (the kernels) and the rest, the algorithms included, at `"s"`.
 
+use super::gemm::Of;
 use super::hadamard::Grams;
 use super::tile::Part;
-use super::{gemm, hadamard, invert, ldlt, triangular};
+use super::{gemm, hadamard, invert, ldlt, stacked, triangular};
 use crate::error::LinalgError;
 use crate::matrix::{Mat, MatMut};
 
@@ -30,10 +31,9 @@ macro_rules! kernels {
 }
 
 kernels! {
-    gemm_nn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>) = gemm::nn;
-    gemm_tn(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>, part: Part) = gemm::tn;
-    gemm_nt(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, beta: Self, c: MatMut<'_, Self>, part: Part) = gemm::nt;
-    gemm_hadamard(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, c: MatMut<'_, Self>) = gemm::hadamard;
+    product(of: Of, alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, c: MatMut<'_, Self>, part: Part) = gemm::product;
+    add_product(of: Of, alpha_beta: (Self, Self), a: Mat<'_, Self>, b: Mat<'_, Self>, c: MatMut<'_, Self>, part: Part) = gemm::add_product;
+    hadamard_product(alpha: Self, a: Mat<'_, Self>, b: Mat<'_, Self>, c: MatMut<'_, Self>) = gemm::hadamard_product;
     ldlt(a: MatMut<'_, Self>) -> Result<(), LinalgError> = ldlt::factor;
     solve_lower(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower;
     solve_lower_transpose(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose;
@@ -41,7 +41,7 @@ kernels! {
     solve_lower_diagonal_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_diagonal_right;
     solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
     solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
-    solve_below(stack: MatMut<'_, Self>) = triangular::below;
+    solve_stacked(values: &mut [Self], n: usize, height: usize) -> Result<(), LinalgError> = stacked::solve;
     finite(values: &[Self]) -> bool = super::finite;
     invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;
     hadamard(grams: &Grams<'_, Self>, k: MatMut<'_, Self>) = hadamard::tiled;

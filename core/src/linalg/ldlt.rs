@@ -80,35 +80,6 @@ pub fn ldlt_solve_right<T: Real>(l: Mat<'_, T>, mut b: MatMut<'_, T>) -> Result<
     Ok(())
 }
 
-/// Factors A and solves `X A = B` in one sweep, B standing below A in one matrix of `(n + m) x n`:
-///
-/// ```text
-/// [A]      [L, D]
-/// [B]  ->  [B A^-1]
-/// ```
-/// The forward half of the solve is more rows of the factorisation, with no pass of its own. Only
-/// A's lower triangle is read.
-///
-/// # Errors
-/// [`LinalgError::Shape`] if there are fewer rows than columns, else those of [`ldlt`].
-pub fn ldlt_stacked<T: Real>(mut stack: MatMut<'_, T>) -> Result<(), LinalgError> {
-    let n = stack.cols();
-    ShapeError::check("stacked matrix rows", n.max(stack.rows()), stack.rows())?;
-    #[cfg(feature = "std")]
-    if super::blocked::factor_pays(n) {
-        let mut l = std::vec![T::ZERO; n * n];
-        let mut l = MatMut::of(&mut l, n, n);
-        l.copy_from(stack.as_ref());
-        super::blocked::ldlt(l.reborrow())?;
-        let m = stack.rows() - n;
-        stack.copy_from(l.as_ref());
-        return Ok(ldlt_solve_right(l.as_ref(), stack.block(n, 0, m, n))?);
-    }
-    T::ldlt(stack.reborrow())?;
-    T::solve_below(stack);
-    Ok(())
-}
-
 /// Scratch of [`ldlt_inverse`] for an `n x n` matrix.
 pub const fn ldlt_inverse_scratch(n: usize) -> usize {
     n
@@ -186,7 +157,7 @@ fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), Linal
 
 /// Why a pivot cannot be divided by.
 #[cold]
-fn failed_pivot<T: Real>(pivot: T, k: usize) -> LinalgError {
+pub(crate) fn failed_pivot<T: Real>(pivot: T, k: usize) -> LinalgError {
     if pivot.is_finite() {
         LinalgError::NotPositive { pivot: size(k) }
     } else {
@@ -294,35 +265,6 @@ mod tests {
                     .unwrap();
                 ldlt_solve_right(Mat::of(&l, n, n), MatMut::of(&mut b, m, n)).unwrap();
                 assert!(relative_difference(&b, &x) < 1e-10, "right, n = {n}, m = {m}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_stacked_solve_is_the_solve_from_the_right() {
-        for n in (1..14).chain([100]) {
-            for m in [0, 1, 2, 4, 7] {
-                let (a, b) = (spd(n), filled(m, n));
-                let mut stack = vec![f64::NAN; (n + m) * n];
-                let mut stack = MatMut::of(&mut stack, n + m, n);
-                for j in 0..n {
-                    (j..n).for_each(|i| stack.set(i, j, a[i + j * n]));
-                    (0..m).for_each(|i| stack.set(n + i, j, b[i + j * m]));
-                }
-                ldlt_stacked(stack.reborrow()).unwrap();
-                let mut l = a.clone();
-                ldlt(MatMut::of(&mut l, n, n)).unwrap();
-                let mut x = b.clone();
-                ldlt_solve_right(Mat::of(&l, n, n), MatMut::of(&mut x, m, n)).unwrap();
-                for j in 0..n {
-                    for i in 0..m {
-                        let (found, expected) = (stack.at(n + i, j), x[i + j * m]);
-                        assert!((found - expected).abs() < 1e-12, "n = {n}, m = {m}");
-                    }
-                    for i in j..n {
-                        assert!((stack.at(i, j) - l[i + j * n]).abs() < 1e-12, "n = {n}, m = {m}");
-                    }
-                }
             }
         }
     }

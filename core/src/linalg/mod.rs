@@ -17,6 +17,7 @@ mod ldlt;
 pub mod library;
 pub mod lu;
 mod rotation;
+mod stacked;
 mod syrk;
 mod tile;
 mod triangular;
@@ -29,11 +30,11 @@ pub use hadamard::{Grams, hadamard_of_grams, hadamard_of_grams_scratch};
 pub use kernels::Kernels;
 pub use ldlt::{
     ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet, ldlt_solve, ldlt_solve_right,
-    ldlt_stacked,
 };
 pub use lu::{
     lu, lu_log_determinant, lu_solve, lu_solve_right, lu_solve_right_transpose, lu_solve_transpose,
 };
+pub use stacked::Stacked;
 pub use syrk::{syrk_nt, syrk_tn};
 pub use triangular::{
     solve_lower, solve_lower_right, solve_lower_transpose, solve_lower_transpose_right,

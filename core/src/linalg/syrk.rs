@@ -7,12 +7,8 @@
 //! The lower triangle of C is filled. Entries above the diagonal but inside a diagonal tile may
 //! be written too; [`MatMut::mirror_lower`] makes the rest.
 
+use super::gemm::{Of, multiply};
 use super::tile::Part;
-#[cfg(feature = "std")]
-use super::{
-    gemm::tiled,
-    tile::{Columns, Panel, Rows},
-};
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -30,10 +26,10 @@ pub fn syrk_tn<T: Real>(
     c.as_ref().check(("Gram rows", "Gram columns"), a.cols(), a.cols())?;
     #[cfg(feature = "std")]
     if large(&c, a.rows()) {
-        blocked::<T, Columns>(alpha, a, beta, c);
+        blocked(Of::Tn, alpha, a, beta, c);
         return Ok(());
     }
-    T::gemm_tn(alpha, a, a, beta, c, Part::Lower);
+    multiply(Of::Tn, (alpha, beta), a, a, c, Part::Lower);
     Ok(())
 }
 
@@ -50,22 +46,26 @@ pub fn syrk_nt<T: Real>(
     c.as_ref().check(("Gram rows", "Gram columns"), a.rows(), a.rows())?;
     #[cfg(feature = "std")]
     if large(&c, a.cols()) {
-        blocked::<T, Rows>(alpha, a, beta, c);
+        blocked(Of::Nt, alpha, a, beta, c);
         return Ok(());
     }
-    T::gemm_nt(alpha, a, a, beta, c, Part::Lower);
+    multiply(Of::Nt, (alpha, beta), a, a, c, Part::Lower);
     Ok(())
 }
 
 /// Block columns of the lower triangle, each one library product.
 #[cfg(feature = "std")]
-fn blocked<T: Real, A: Panel>(alpha: T, a: Mat<'_, T>, beta: T, mut c: MatMut<'_, T>) {
+fn blocked<T: Real>(of: Of, alpha: T, a: Mat<'_, T>, beta: T, mut c: MatMut<'_, T>) {
     const BLOCK: usize = 128;
     let n = c.rows();
+    let range = |at, width| match of {
+        Of::Tn => a.block(0, at, a.rows(), width),
+        _ => a.block(at, 0, width, a.cols()),
+    };
     for j in (0..n).step_by(BLOCK) {
         let width = BLOCK.min(n - j);
-        let (rows, cols) = (A::range(a, j, n - j), A::range(a, j, width));
-        tiled::<T, A, A>(alpha, rows, cols, beta, c.block(j, j, n - j, width), Part::All);
+        let c = c.block(j, j, n - j, width);
+        multiply(of, (alpha, beta), range(j, n - j), range(j, width), c, Part::All);
     }
 }
 

@@ -52,13 +52,14 @@ pub(crate) fn along<'a, T: Real, M: Lanes>(
     at: usize,
 ) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M>> {
     let (columns, from) = m.whole_columns(at);
+    let to = from.checked_add(M::COUNT)?;
     // Known here, so that the loop need not ask.
-    if m.stride().checked_sub(from)? < M::COUNT {
+    if to > m.stride().max(1) {
         return None;
     }
     let zero = M::new(|_| T::ZERO);
     // A map, not a filter: two of them side by side are walked with one counter.
-    Some(columns.map(move |c| c.get(from..).and_then(M::first).unwrap_or(zero)))
+    Some(columns.map(move |c| c.get(from..to).and_then(M::first).unwrap_or(zero)))
 }
 
 /// `len` rows from `row` of columns `col..`; nothing only if they do not all exist.
@@ -84,34 +85,17 @@ pub(crate) fn tile_at<T: Real, M: Lanes, N: Lanes>(
 
 /// How the panels of a factor are read, one `M::Of<T>` for each k.
 pub(crate) trait Panel {
-    /// Whether the panels are columns of the matrix.
-    #[cfg(feature = "std")]
-    const ACROSS: bool;
     /// The panel at `at`.
     fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
         at: usize,
     ) -> Option<impl Iterator<Item = M::Of<T>> + use<'a, T, M, Self>>;
-    /// The number of k.
-    #[cfg(feature = "std")]
-    #[inline(always)]
-    fn depth<T: Real>(m: Mat<'_, T>) -> usize {
-        if Self::ACROSS { m.rows() } else { m.cols() }
-    }
-    /// The panels `at..at + width` alone.
-    #[cfg(feature = "std")]
-    #[inline(always)]
-    fn range<T: Real>(m: Mat<'_, T>, at: usize, width: usize) -> Mat<'_, T> {
-        if Self::ACROSS { m.block(0, at, m.rows(), width) } else { m.block(at, 0, width, m.cols()) }
-    }
 }
 
 /// Panels are columns, read across.
 pub(crate) struct Columns;
 
 impl Panel for Columns {
-    #[cfg(feature = "std")]
-    const ACROSS: bool = true;
     #[inline(always)]
     fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,
@@ -125,8 +109,6 @@ impl Panel for Columns {
 pub(crate) struct Rows;
 
 impl Panel for Rows {
-    #[cfg(feature = "std")]
-    const ACROSS: bool = false;
     #[inline(always)]
     fn read<'a, T: Real, M: Lanes>(
         m: Mat<'a, T>,

@@ -255,31 +255,3 @@ fn backward_right_columns<T: Real, N: Lanes, const DIAGONAL: bool>(
         x.put::<M>(i, N::backward(&corner, tile, subtract_column::<T, M>));
     });
 }
-
-/// `X L = B`, L above B in one matrix.
-#[inline(always)]
-pub(crate) fn below<T: Real>(mut stack: MatMut<'_, T>) {
-    for (j, four) in blocks(stack.cols()).rev() {
-        if four {
-            below_columns::<T, Four>(&mut stack, j);
-        } else {
-            below_columns::<T, One>(&mut stack, j);
-        }
-    }
-}
-
-/// `X[:, j] = (B[:, j] - X[:, j+N..] L[j+N.., j]) L[j, j]^-1`
-#[inline(always)]
-fn below_columns<T: Real, N: Lanes>(stack: &mut MatMut<'_, T>, j: usize) {
-    let (rows, n, behind) = (stack.rows(), stack.cols(), j + N::COUNT);
-    let (mut rest, solved) = stack.reborrow().split_at_col(behind);
-    let solved = solved.into_ref();
-    let Some(mut x) = Apart::<T, N>::new(&mut rest, j) else { return };
-    let corner = x.tile::<N>(j);
-    groups!(n..rows, |i, M| {
-        let Some(left) = along::<T, M>(solved, i) else { return };
-        let sums = sum_of_outer_products::<T, M, N>(left, x.rows(behind, n - behind));
-        let tile = difference::<T, M, N>(x.tile::<M>(i), sums);
-        x.put::<M>(i, N::backward(&corner, tile, subtract_column::<T, M>));
-    });
-}
