@@ -81,15 +81,9 @@ pub(crate) fn pi<T: Real>(input: Mat<'_, T>, output: Mat<'_, T>) -> Result<T, Kf
     if a == T::ZERO || g == T::ZERO {
         return Ok(T::ONE);
     }
-    let ratio = a / g;
-    let pi = if ratio > T::ZERO && ratio.is_finite() {
-        ratio.sqrt()
-    } else {
-        // The quotient left the range of numbers; its root does not.
-        a.sqrt() / g.sqrt()
-    };
-    // Infinite or NaN only if a factor is: the factorisation names the place.
-    Ok(pi)
+    // A root each: the quotient may leave the range of numbers. Infinite or NaN only if a factor
+    // is: the factorisation names the place.
+    Ok(a.sqrt() / g.sqrt())
 }
 
 fn mean_diagonal<T: Real>(m: Mat<'_, T>) -> T {

@@ -12,9 +12,8 @@
 
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
-use super::factors::{Part, Place};
 use crate::error::ShapeError;
-use crate::linalg::{gemm_nt, ldlt_stacked, syrk_nt};
+use crate::linalg::{Stacked, gemm_nt, syrk_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::layer::{max_outputs, outputs};
 use crate::network::{DenseLayer, Layer, Loss, Mlp, Order, Reduction, Tape, Targets, tape_len};
@@ -40,10 +39,10 @@ const fn multiples(layers: &[Layer]) -> usize {
     if outputs(layers) == 1 { 2 } else { 0 }
 }
 
-/// Both stacks and the homogeneous inputs.
+/// Both stacks and the scaled gradients.
 const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
     let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
-    (n + m) * (n + m) + n * batch
+    Stacked::<f32>::len(n, m) + Stacked::<f32>::len(m, n) + m * batch
 }
 
 /// The most that a layer needs of them.
@@ -78,14 +77,13 @@ pub fn natural_gradient<T: Real>(
     step: &mut [T],
     scratch: &mut [T],
 ) -> Result<T, KfacError> {
-    let (net, layers, samples) = (*net, net.layers(), x.cols());
+    let (layers, samples) = (net.layers(), x.cols());
     ShapeError::check("step", net.params(), step.len())?;
     check(lambda)?;
     let mut scratch = Scratch::new(scratch, natural_gradient_scratch(layers, samples))?;
     let tape = scratch.take(tape_len(layers, samples, Order::First))?;
-    let tape = Tape::record(&net, x, Order::First, tape)?;
     let mut f = scratch.matrix(net.outputs(), samples)?;
-    tape.outputs(&net, f.reborrow())?;
+    let tape = Tape::record_outputs(net, x, Order::First, tape, f.reborrow())?;
 
     let columns = kinds(layers) * samples;
     let width = max_outputs(layers) * columns;
@@ -103,9 +101,9 @@ pub fn natural_gradient<T: Real>(
         let mut g = MatMut::of(here.get_mut(..m * columns).unwrap_or(&mut []), m, columns);
         if dense.index > 0 {
             let to = there.get_mut(..n * columns).unwrap_or(&mut []);
+            dense.transpose(g.as_ref(), MatMut::of(&mut *to, n, columns))?;
             let slope = tape.slope(dense.index - 1).data();
-            to.chunks_mut(slope.len().max(1)).for_each(|to| copy(slope, to));
-            dense.pull_back(g.as_ref(), MatMut::of(to, n, columns))?;
+            to.chunks_mut(slope.len().max(1)).for_each(|to| multiply(to, slope));
         }
         let batch = LayerBatch { x: tape.input(dense.index), g: g.reborrow(), multiples, c };
         layer_step(&dense, batch, (lambda, damping), step, factors)
@@ -116,8 +114,8 @@ pub fn natural_gradient<T: Real>(
 }
 
 #[inline(always)]
-fn copy<T: Real>(from: &[T], to: &mut [T]) {
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+fn multiply<T: Real>(to: &mut [T], by: &[T]) {
+    to.iter_mut().zip(by).for_each(|(to, by)| *to *= *by);
 }
 
 /// The gradients of the samples' losses, then the O type-2 vectors of each; the sum of the losses.
@@ -128,12 +126,19 @@ fn seed<T: Real>(
     to: &mut [T],
 ) -> Result<T, KfacError> {
     let (outputs, samples) = (f.rows(), f.cols());
-    let mut seeds = Scratch::new(to, (1 + outputs) * outputs * samples)?;
-    loss.gradient(f, targets, seeds.matrix(outputs, samples)?)?;
-    for c in 0..outputs {
-        loss.hessian_root(f, targets, c, seeds.matrix(outputs, samples)?)?;
+    loss.check(targets, outputs, samples)?;
+    let (gradients, roots) = to.split_at_mut_checked(outputs * samples).unwrap_or_default();
+    let mut value = T::ZERO;
+    for (n, (f, to)) in f.columns().zip(gradients.chunks_mut(outputs.max(1))).enumerate() {
+        value += loss.sample(f, targets, n);
+        loss.sample_gradient(f, targets, n, to);
     }
-    Ok(loss.value(f, targets)?)
+    for (c, roots) in roots.chunks_mut((outputs * samples).max(1)).enumerate().take(outputs) {
+        for (n, (f, to)) in f.columns().zip(roots.chunks_mut(outputs.max(1))).enumerate() {
+            loss.sample_root(f, targets, (n, c), to);
+        }
+    }
+    Ok(value)
 }
 
 /// What a layer sees of the batch.
@@ -152,10 +157,10 @@ struct LayerBatch<'b, T> {
 /// One layer's block and what it is solved for, lower triangles: A above V^T, and G above what V^T
 /// becomes.
 struct Stacks<'s, T> {
-    /// (in + 1 + out) x (in + 1)
-    over_v: MatMut<'s, T>,
-    /// (out + in + 1) x out
-    over_w: MatMut<'s, T>,
+    /// in + 1 and out rows.
+    over_v: Stacked<'s, T>,
+    /// out and in + 1 rows.
+    over_w: Stacked<'s, T>,
 }
 
 /// Factors, damping, gradient and solution of one layer.
@@ -167,20 +172,20 @@ fn layer_step<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), KfacError> {
     let (n, m) = (dense.layer.homogeneous_inputs(), dense.layer.outputs);
-    let mut scratch = Scratch::new(scratch, layer_scratch(&dense.layer, batch.x.cols()))?;
-    let (over_v, over_w) = (scratch.matrix(n + m, n)?, scratch.matrix(m + n, m)?);
+    let mut scratch = Scratch::new(scratch, 0)?;
+    let (over_v, over_w) = (Stacked::new(&mut scratch, n, m)?, Stacked::new(&mut scratch, m, n)?);
     let mut stacks = Stacks { over_v, over_w };
     stacks.fill(dense, batch, scratch.rest())?;
     stacks.solve(lambda, damping)?;
-    let place = Place {
-        index: dense.index,
-        layer: dense.layer,
-        part: Part::Joint,
-        offset: dense.offset,
-        factors: 0,
-    };
-    if let Some(to) = step.get_mut(dense.offset..dense.offset + n * m) {
-        place.put(stacks.over_w.block(m, 0, n, m).into_ref(), to);
+    let step = step.get_mut(dense.offset..).unwrap_or(&mut []);
+    let (weights, bias) = step.split_at_mut_checked(dense.layer.inputs * m).unwrap_or_default();
+    let mut weights = weights.iter_mut();
+    let mut bias = bias.iter_mut();
+    let d = stacks.over_w.b().into_ref();
+    for column in d.columns() {
+        let mut column = column.iter();
+        weights.by_ref().take(dense.layer.inputs).zip(&mut column).for_each(|(w, d)| *w = *d);
+        bias.by_ref().zip(column).for_each(|(b, d)| *b = *d);
     }
     Ok(())
 }
@@ -194,52 +199,59 @@ impl<T: Real> Stacks<'_, T> {
         scratch: &mut [T],
     ) -> Result<(), KfacError> {
         let LayerBatch { x, mut g, multiples, c } = batch;
-        let (n, m, samples) = (dense.layer.homogeneous_inputs(), dense.layer.outputs, x.cols());
-        let mut a = homogeneous(dense, x, MatMut::of(scratch, n, samples));
+        let (n, m, samples) = (dense.layer.inputs, dense.layer.outputs, x.cols());
+        let (s, t) = (dense.scale.weight, dense.scale.bias);
         let share = T::ONE / T::from_usize(samples);
-        syrk_nt(share, a.as_ref(), T::ZERO, self.over_v.block(0, 0, n, n))?;
-        let (of_gradients, of_roots) =
-            multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
-        scale_columns(&mut a, of_gradients);
-        let gradients = g.as_ref().columns_range(0, samples);
-        gemm_nt(c, gradients, a.as_ref(), T::ZERO, self.over_v.block(n, 0, m, n))?;
-        scale_columns(&mut g, of_roots);
-        let behind = if multiples.is_empty() { samples } else { 0 };
+        let (p, q) = multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
+        let (mut v, mut bias) = self.over_v.b().split_at_col(n);
+        let bias = bias.col(0);
+        let mut multiples = p.iter().zip(q);
+        let mut scaled = MatMut::of(scratch, m, samples);
+        for (to, g) in scaled.columns().zip(g.columns()) {
+            let (p, q) = multiples.next().map_or((T::ONE, T::ONE), |(p, q)| (*p, *q));
+            for (to, g) in to.iter_mut().zip(g) {
+                (*to, *g) = (p * *g, q * *g);
+            }
+        }
+        row_sums(c * t, scaled.as_ref(), bias);
+        gemm_nt(c * s, scaled.as_ref(), x, T::ZERO, v.reborrow())?;
+        let mut a = self.over_v.a();
+        syrk_nt(share * s * s, x, T::ZERO, a.block(0, 0, n, n))?;
+        // The sums run down the last column; its mirror image is the last row.
+        let (mut left, mut last) = a.split_at_col(n);
+        if let Some((corner, sums)) = last.col(0).split_last_mut() {
+            row_sums(share * s * t, x, sums);
+            *corner = t * t;
+            for (column, sum) in left.columns().zip(sums) {
+                if let Some(entry) = column.last_mut() {
+                    *entry = *sum;
+                }
+            }
+        }
+        let behind = if p.is_empty() { samples } else { 0 };
         let roots = g.as_ref().columns_range(behind, g.cols() - behind);
-        Ok(syrk_nt(c, roots, T::ZERO, self.over_w.block(0, 0, m, m))?)
+        Ok(syrk_nt(c, roots, T::ZERO, self.over_w.a())?)
     }
 
     /// `D = (A + pi sqrt(lambda) I)^-1 V (G + sqrt(lambda) / pi I)^-1`, under G.
     fn solve(&mut self, lambda: T, damping: Damping) -> Result<(), KfacError> {
         let Self { over_v, over_w } = self;
-        let (n, m) = (over_v.cols(), over_w.cols());
-        let (a, g) = (over_v.as_ref().block(0, 0, n, n), over_w.as_ref().block(0, 0, m, m));
-        let split = Split::new(lambda, damping, a, g)?;
-        over_v.add_diagonal(split.input);
-        over_w.add_diagonal(split.output);
-        ldlt_stacked(over_v.reborrow()).map_err(KfacError::of(Side::Input))?;
-        over_w.block(m, 0, n, m).copy_transposed(over_v.block(n, 0, m, n).into_ref());
-        ldlt_stacked(over_w.reborrow()).map_err(KfacError::of(Side::Output))
+        let split = Split::new(lambda, damping, over_v.a().as_ref(), over_w.a().as_ref())?;
+        over_v.a().add_diagonal(split.input);
+        over_w.a().add_diagonal(split.output);
+        over_v.solve().map_err(KfacError::of(Side::Input))?;
+        over_w.b().copy_transposed(over_v.b().into_ref());
+        over_w.solve().map_err(KfacError::of(Side::Output))
     }
 }
 
-/// `a = (s x, t)` of each sample, `s x` without a bias.
-fn homogeneous<'s, T: Real>(
-    dense: &DenseLayer<'_, T>,
-    x: Mat<'_, T>,
-    mut to: MatMut<'s, T>,
-) -> MatMut<'s, T> {
-    for (a, x) in to.columns().zip(x.columns()) {
-        let mut a = a.iter_mut();
-        x.iter().zip(&mut a).for_each(|(x, a)| *a = dense.scale.weight * *x);
-        a.for_each(|a| *a = dense.scale.bias);
-    }
-    to
-}
-
-/// Each column times its factor, as far as there are factors.
-fn scale_columns<T: Real>(m: &mut MatMut<'_, T>, factors: &[T]) {
-    for (column, factor) in m.columns().zip(factors) {
-        column.iter_mut().for_each(|v| *v *= *factor);
+/// `to = alpha M 1`
+#[inline(never)]
+fn row_sums<T: Real>(alpha: T, m: Mat<'_, T>, to: &mut [T]) {
+    to.iter_mut().for_each(|to| *to = T::ZERO);
+    for column in m.columns() {
+        for (to, v) in to.iter_mut().zip(column) {
+            *to += alpha * *v;
+        }
     }
 }
