@@ -4,8 +4,8 @@ use std::{env, fs, path::PathBuf};
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap());
-    // The linker script of cortex-m-rt includes memory.x, that of riscv-rt goes after one.
-    for file in ["memory.x", "riscv.x"] {
+    // The linker script of cortex-m-rt includes memory.x and device.x, that of riscv-rt goes after one.
+    for file in ["memory.x", "device.x", "riscv.x"] {
         fs::copy(file, out.join(file)).unwrap();
         println!("cargo:rerun-if-changed={file}");
     }

@@ -7,6 +7,16 @@ mod arm {
     pub use cortex_m_semihosting::hio::HostStream as Host;
     pub use cortex_m_semihosting::hio::hstdout as host;
 
+    unsafe extern "C" {
+        fn DefaultHandler();
+    }
+
+    /// The interrupts of the MPS2 boards, none of them in use: what the crate of a device brings.
+    /// Without it there are places for 240.
+    #[unsafe(link_section = ".vector_table.interrupts")]
+    #[unsafe(no_mangle)]
+    static __INTERRUPTS: [unsafe extern "C" fn(); 32] = [DefaultHandler; 32];
+
     /// Ends the run.
     pub fn exit(done: bool) -> ! {
         debug::exit(if done { EXIT_SUCCESS } else { EXIT_FAILURE });
