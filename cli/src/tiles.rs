@@ -3,7 +3,7 @@
 //! Each batch is cut into blocks of 256 samples with a tape of their own; the result is cut
 //! into stripes, one block of the first batch against all blocks of the second, which threads
 //! take one after the other, the longest first. Of a symmetric result the lower tiles are
-//! computed and mirrored in place. Held are the result, the tapes, and for each thread two tiles.
+//! computed and mirrored in place. Held are the result, the tapes, and a tile for each thread.
 
 use anyhow::{Context, Result};
 use nanocurv::network::Mlp;
@@ -140,8 +140,12 @@ impl<T: Float> Kernel<'_, '_, T> {
     ) -> Result<()> {
         let cols = self.cols.unwrap_or(self.rows);
         let (n, m, o) = (row.batch(), cols.samples, self.mlp.outputs());
-        scratch.resize(BLOCK * BLOCK + tile_scratch(BLOCK, BLOCK), T::ZERO);
-        let (block, scratch) = scratch.split_at_mut(BLOCK * BLOCK);
+        let entries = match self.reduce {
+            Reduce::Full | Reduce::Diagonal => BLOCK * BLOCK,
+            _ => 0,
+        };
+        scratch.resize(entries + tile_scratch(BLOCK, BLOCK), T::ZERO);
+        let (block, scratch) = scratch.split_at_mut(entries);
         let from = if self.mirrored() { index } else { 0 };
         for (at, col) in cols.blocks.iter().enumerate().skip(from) {
             let (start, len) = (at * BLOCK, col.batch());
@@ -182,13 +186,14 @@ impl<T: Float> Kernel<'_, '_, T> {
     }
 }
 
-/// Copies the lower triangle over the upper one, halves of the columns in parallel.
-fn mirror<T: Float>(mut k: MatMut<'_, T>) {
+/// Copies the lower triangle over the upper one but for the diagonal tiles, which are symmetric;
+/// halves of the columns in parallel.
+fn mirror<T: Float>(k: MatMut<'_, T>) {
     let n = k.rows();
     if n <= BLOCK {
-        return k.mirror_lower();
+        return;
     }
-    let middle = n / 2;
+    let middle = n.div_ceil(BLOCK) / 2 * BLOCK;
     let (mut left, mut right) = k.split_at_col(middle);
     let lower = left.as_ref().block(middle, 0, n - middle, middle);
     transpose(lower, right.block(0, 0, middle, n - middle));
@@ -198,7 +203,8 @@ fn mirror<T: Float>(mut k: MatMut<'_, T>) {
     );
 }
 
-/// `to = from^T`, halves of its columns in parallel, by squares that the cache holds.
+/// `to = from^T`, halves of its columns in parallel, by squares through a copy: where columns are
+/// a power of two apart, a square's own lines would drive each other out of the cache.
 fn transpose<T: Float>(from: Mat<'_, T>, mut to: MatMut<'_, T>) {
     const SQUARE: usize = 32;
     if to.cols() > BLOCK {
@@ -209,12 +215,15 @@ fn transpose<T: Float>(from: Mat<'_, T>, mut to: MatMut<'_, T>) {
         rayon::join(|| transpose(upper, left), || transpose(lower, right));
         return;
     }
+    let mut square = [[T::ZERO; SQUARE]; SQUARE];
     for j in (0..from.cols()).step_by(SQUARE) {
         for i in (0..from.rows()).step_by(SQUARE) {
             let (rows, cols) = (SQUARE.min(from.rows() - i), SQUARE.min(from.cols() - j));
-            let square = from.block(i, j, rows, cols);
+            for (copy, from) in square.iter_mut().zip(from.block(i, j, rows, cols).columns()) {
+                copy[..rows].copy_from_slice(from);
+            }
             for (r, to) in to.block(j, i, cols, rows).columns().enumerate() {
-                to.iter_mut().zip(square.columns()).for_each(|(to, from)| *to = from[r]);
+                to.iter_mut().zip(&square).for_each(|(to, copy)| *to = copy[r]);
             }
         }
     }
@@ -225,15 +234,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mirrored_matrix_is_symmetric_and_keeps_its_lower_triangle() {
-        for n in [1, 5, 256, 257, 700] {
+    fn a_mirrored_matrix_is_symmetric_and_keeps_its_lower_tiles() {
+        for n in [1, 5, 256, 257, 700, 1300] {
             let mut k: Vec<f64> = (0..n * n).map(|i| (i as f64).sin()).collect();
             let before = k.clone();
             mirror(MatMut::of(&mut k, n, n));
             for j in 0..n {
-                for i in j..n {
-                    assert_eq!(k[i + j * n], before[i + j * n]);
-                    assert_eq!(k[j + i * n], before[i + j * n]);
+                for i in 0..n {
+                    // Of a diagonal tile all is kept.
+                    let at = if i / BLOCK >= j / BLOCK { i + j * n } else { j + i * n };
+                    assert_eq!(k[i + j * n], before[at]);
                 }
             }
         }

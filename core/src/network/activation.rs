@@ -42,6 +42,15 @@ impl<T: Real> Jet<'_, T> {
     /// Fills the jet by a formula. One function for all networks that use it.
     #[inline(never)]
     pub fn fill<F: Formula>(self) {
+        // Two whole slices: a loop that the host's compiler makes vectors of.
+        #[cfg(feature = "std")]
+        if self.first.len() == self.value.len() && self.second.is_empty() {
+            for (z, first) in self.value.iter_mut().zip(self.first) {
+                let [value, slope, _] = F::jet(*z);
+                (*z, *first) = (value, slope);
+            }
+            return;
+        }
         let (mut first, mut second) = (self.first.iter_mut(), self.second.iter_mut());
         for z in self.value {
             let [value, slope, bend] = F::jet(*z);
