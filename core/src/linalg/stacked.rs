@@ -84,6 +84,9 @@ pub(crate) fn solve<T: Real>(values: &mut [T], n: usize, height: usize) -> Resul
 #[inline(always)]
 fn factor_and_solve<T: Real>(values: &mut [T], n: usize, height: usize) -> Result<(), usize> {
     let (values, _) = values.as_chunks_mut::<4>();
+    if height == 0 {
+        return Ok(());
+    }
     for k in (0..n).step_by(2) {
         let Some((first, right)) = column_and_right(values, k, height) else { break };
         let (d1, r1) = pivot(first, k)?;
