@@ -97,7 +97,8 @@ fn factor_and_solve<T: Real>(values: &mut [T], n: usize, height: usize) -> Resul
             break;
         };
         let f = first.as_flattened().get(k + 1).map_or(T::ZERO, |w| *w * r1);
-        for (y, x) in second.iter_mut().zip(&*first).skip(k / 4) {
+        let (y, x) = (second.get_mut(k / 4..), first.get(k / 4..));
+        for (y, x) in y.unwrap_or_default().iter_mut().zip(x.unwrap_or_default()) {
             *y = minus(*y, f, *x);
         }
         let (d2, r2) = pivot(second, k + 1)?;
