@@ -248,8 +248,11 @@ impl<T: Real> Stacks<'_, T> {
 /// `to = alpha M 1`
 #[inline(never)]
 fn row_sums<T: Real>(alpha: T, m: Mat<'_, T>, to: &mut [T]) {
-    to.iter_mut().for_each(|to| *to = T::ZERO);
-    for column in m.columns() {
+    let mut columns = m.columns();
+    for (to, v) in to.iter_mut().zip(columns.next().unwrap_or(&[])) {
+        *to = alpha * *v;
+    }
+    for column in columns {
         for (to, v) in to.iter_mut().zip(column) {
             *to += alpha * *v;
         }

@@ -296,7 +296,8 @@ fn combine<T: Real, F: Finish<T>>(
     let (high, wide) = factors.size.of_tile();
     let (top, left) = (i.min(m - high), j.min(n - wide));
     let rows = top + high - i;
-    let mut sums = [T::ZERO; 16];
+    // Whatever: the tile is written over it.
+    let mut sums = [factors.alpha; 16];
     tile(factors, top, left, &mut sums, 4);
     let mut sums = sums.get(4 * (j - left) + i - top..).unwrap_or(&[]);
     for _ in j..left + wide {

@@ -31,12 +31,25 @@ pub fn learn<N: Network>(
 }
 
 /// Runs `learn` on batches from outside, for ever.
-pub fn run(mut learn: impl FnMut(&[f32], &[f32]) -> Result<f32, KfacError>) -> ! {
-    let (mut x, mut y) = ([0.0; 4 * BATCH], [0.0; BATCH]);
+pub fn run(
+    (x, y): &mut ([f32; 4 * BATCH], [f32; BATCH]),
+    mut learn: impl FnMut(&[f32], &[f32]) -> Result<f32, KfacError>,
+) -> ! {
     loop {
-        black_box((&mut x, &mut y));
-        let _ = black_box(learn(&x, &y));
+        black_box((&mut *x, &mut *y));
+        let _ = black_box(learn(x, y));
     }
+}
+
+/// A place that is taken once, of zeros.
+#[macro_export]
+macro_rules! place {
+    ($place:ty = $zeros:expr) => {{
+        static mut PLACE: $place = $zeros;
+        let place = &raw mut PLACE;
+        // SAFETY: the entry point takes it once, and no interrupt is enabled.
+        unsafe { &mut *place }
+    }};
 }
 
 /// The memory of a network: parameters, step and scratch.
@@ -45,10 +58,18 @@ macro_rules! memory {
     ($net:ident) => {{
         const SCRATCH: usize =
             nanocurv::kfac::natural_gradient_scratch($net::LAYERS, $crate::sensor::BATCH);
-        static mut MEMORY: ([f32; $net::PARAMS], [f32; $net::PARAMS], [f32; SCRATCH]) =
-            ([0.0; $net::PARAMS], [0.0; $net::PARAMS], [0.0; SCRATCH]);
-        let memory = &raw mut MEMORY;
-        // SAFETY: the entry point takes it once, and no interrupt is enabled.
-        unsafe { &mut *memory }
+        $crate::place!(
+            ([f32; $net::PARAMS], [f32; $net::PARAMS], [f32; SCRATCH]) =
+                ([0.0; $net::PARAMS], [0.0; $net::PARAMS], [0.0; SCRATCH])
+        )
+    }};
+}
+
+/// The memory of a batch: inputs and targets.
+#[macro_export]
+macro_rules! batch {
+    () => {{
+        use $crate::sensor::BATCH;
+        $crate::place!(([f32; 4 * BATCH], [f32; BATCH]) = ([0.0; 4 * BATCH], [0.0; BATCH]))
     }};
 }

@@ -4,14 +4,14 @@
 
 use nanocurv::mlp;
 use nanocurv::network::Network;
-use nanocurv_firmware::{memory, sensor};
+use nanocurv_firmware::{batch, memory, sensor};
 
 mlp! { Sensor: 4 => 8 tanh => 8 tanh => 1 }
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let (theta, step, scratch) = memory!(Sensor);
-    sensor::run(|x, y| sensor::learn::<Sensor>(theta, (x, y), step, scratch))
+    sensor::run(batch!(), |x, y| sensor::learn::<Sensor>(theta, (x, y), step, scratch))
 }
 
 #[panic_handler]

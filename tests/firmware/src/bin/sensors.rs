@@ -4,7 +4,7 @@
 
 use nanocurv::mlp;
 use nanocurv::network::Network;
-use nanocurv_firmware::{memory, sensor};
+use nanocurv_firmware::{batch, memory, sensor};
 
 mlp! { Sensor: 4 => 8 tanh => 8 tanh => 1 }
 mlp! { Other: 4 => 6 tanh => 5 tanh => 1 }
@@ -13,7 +13,7 @@ mlp! { Other: 4 => 6 tanh => 5 tanh => 1 }
 fn main() -> ! {
     let (theta, step, scratch) = memory!(Sensor);
     let (other, other_step, other_scratch) = memory!(Other);
-    sensor::run(|x, y| {
+    sensor::run(batch!(), |x, y| {
         sensor::learn::<Sensor>(theta, (x, y), step, scratch)?;
         sensor::learn::<Other>(other, (x, y), other_step, other_scratch)
     })
