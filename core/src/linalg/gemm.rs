@@ -9,7 +9,9 @@
 //! `beta = 0` overwrites C, whatever it holds. In register tiles ([`super::tile`]) up to
 //! [`LIBRARY_FROM`] multiply-accumulates; beyond, with the `std` feature, by the host's library.
 
-use super::tile::{Columns, Four, Lanes, One, Panel, Part, Rows, map, sum_of_outer_products};
+#[cfg(feature = "std")]
+use super::tile::One;
+use super::tile::{Columns, Four, Lanes, Panel, Part, Rows, map, sum_of_outer_products};
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -235,9 +237,8 @@ pub(crate) fn hadamard_product<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, 
     tiled(Of::Nn, Hadamard, alpha, a, b, c, Part::All);
 }
 
-/// The factors of a product, and how large its tiles are.
+/// The factors of a product.
 struct Factors<'a, T> {
-    size: Size,
     alpha: T,
     a: Mat<'a, T>,
     b: Mat<'a, T>,
@@ -245,7 +246,7 @@ struct Factors<'a, T> {
 
 /// A product, tile by tile. The last tile of a row or column of tiles reaches back over what is
 /// done, so that there is one size of tile; a result of fewer than four rows or columns is made
-/// of single entries, on a host of single rows and columns.
+/// entry by entry, on a host in tiles of one row or column.
 #[inline(always)]
 fn tiled<T: Real, F: Finish<T>>(
     of: Of,
@@ -256,134 +257,142 @@ fn tiled<T: Real, F: Finish<T>>(
     mut c: MatMut<'_, T>,
     part: Part,
 ) {
+    let (m, n) = (c.rows(), c.cols());
+    let factors = &Factors { alpha, a, b };
+    #[cfg(feature = "std")]
+    if m < 4 && n >= 4 {
+        return tiles::<T, F, One, Four>(of, how, factors, c, part);
+    } else if n < 4 && m >= 4 {
+        return tiles::<T, F, Four, One>(of, how, factors, c, part);
+    }
+    if m < 4 || n < 4 {
+        for j in 0..n {
+            let from = if part == Part::Lower { j } else { 0 };
+            for i in from..m {
+                let sum = entry(of, factors, i, j);
+                c.set(i, j, how.entry(c.at(i, j), sum));
+            }
+        }
+        return;
+    }
+    tiles::<T, F, Four, Four>(of, how, factors, c, part);
+}
+
+#[inline(always)]
+fn tiles<T: Real, F: Finish<T>, M: Lanes, N: Lanes>(
+    of: Of,
+    how: F,
+    factors: &Factors<'_, T>,
+    mut c: MatMut<'_, T>,
+    part: Part,
+) {
     let (m, n, stride) = (c.rows(), c.cols(), c.stride());
-    let size = Size::of(m, n);
-    let (high, wide) = size.of_tile();
-    let factors = &Factors { size, alpha, a, b };
-    let tile = match of {
-        Of::Nn => tile::<T, Rows, Columns>,
-        Of::Tn => tile::<T, Columns, Columns>,
-        Of::Nt => tile::<T, Rows, Rows>,
+    let whole: Tile<T, F> = match of {
+        Of::Nn => tile::<T, Rows, Columns, M, N, F>,
+        Of::Tn => tile::<T, Columns, Columns, M, N, F>,
+        Of::Nt => tile::<T, Rows, Rows, M, N, F>,
+    };
+    let copied: Tile<T, Overwrite> = match of {
+        Of::Nn => tile::<T, Rows, Columns, M, N, Overwrite>,
+        Of::Tn => tile::<T, Columns, Columns, M, N, Overwrite>,
+        Of::Nt => tile::<T, Rows, Rows, M, N, Overwrite>,
     };
     let mut j = 0;
     while j < n {
-        let left = j.min(n - wide);
+        let left = j.min(n - N::COUNT);
         let mut i = if part == Part::Lower { j } else { 0 };
         while i < m {
-            let top = i.min(m - high);
+            let top = i.min(m - M::COUNT);
             let Some(c) = c.values_from_mut(i, j) else { return };
-            if F::OVERWRITES && left == j && top == i {
-                tile(factors, i, j, c, stride);
+            if left == j && top == i {
+                whole(how, factors, i, j, c, stride);
             } else {
-                combine(how, factors, tile, (i, j), (c, stride), (m, n));
+                combine(
+                    how,
+                    copied,
+                    factors,
+                    (i, j),
+                    (top, left),
+                    (c, stride),
+                    (M::COUNT, N::COUNT),
+                );
             }
-            i = top + high;
+            i = top + M::COUNT;
         }
-        j = left + wide;
+        j = left + N::COUNT;
     }
 }
 
-/// `c = how(c, sums)`, the sums made in a copy of the tile that reaches back from `(i, j)`.
+/// `c = how(c, sums)` from `(i, j)` on, the sums made in a copy of the tile that begins before.
 #[inline(never)]
 fn combine<T: Real, F: Finish<T>>(
     how: F,
+    tile: Tile<T, Overwrite>,
     factors: &Factors<'_, T>,
-    tile: fn(&Factors<'_, T>, usize, usize, &mut [T], usize),
     (i, j): (usize, usize),
+    (top, left): (usize, usize),
     (mut c, stride): (&mut [T], usize),
-    (m, n): (usize, usize),
+    (high, wide): (usize, usize),
 ) {
-    let (high, wide) = factors.size.of_tile();
-    let (top, left) = (i.min(m - high), j.min(n - wide));
-    let rows = top + high - i;
     // Whatever: the tile is written over it.
     let mut sums = [factors.alpha; 16];
-    tile(factors, top, left, &mut sums, 4);
+    tile(Overwrite, factors, top, left, &mut sums, 4);
     let mut sums = sums.get(4 * (j - left) + i - top..).unwrap_or(&[]);
     for _ in j..left + wide {
-        match (c.first_chunk_mut::<4>(), sums.first_chunk::<4>()) {
-            (Some(c), Some(sums)) if rows == 4 && !F::OVERWRITES => {
-                *c = Four::zip(*c, *sums, |c, sum| how.entry(c, sum));
-            }
-            _ => {
-                let entries = c.iter_mut().zip(sums).take(rows);
-                entries.for_each(|(c, sum)| *c = how.entry(*c, *sum));
-            }
-        }
+        let entries = c.iter_mut().zip(sums).take(top + high - i);
+        entries.for_each(|(c, sum)| *c = how.entry(*c, *sum));
         let (Some(c_next), Some(sums_next)) = (c.get_mut(stride..), sums.get(4..)) else { return };
         (c, sums) = (c_next, sums_next);
     }
 }
 
-/// The tiles of a result.
-#[derive(Clone, Copy)]
-enum Size {
-    Square,
-    Entry,
-    #[cfg(feature = "std")]
-    Row,
-    #[cfg(feature = "std")]
-    Column,
+/// Entry `(i, j)` of `alpha op(A) op(B)`.
+#[inline(never)]
+fn entry<T: Real>(of: Of, &Factors { alpha, a, b }: &Factors<'_, T>, i: usize, j: usize) -> T {
+    let (row, down) = if of == Of::Tn { ((0, i), 1) } else { ((i, 0), a.stride()) };
+    let (col, along) = if of == Of::Nt { ((j, 0), b.stride()) } else { ((0, j), 1) };
+    let depth = if of == Of::Tn { a.rows() } else { a.cols() };
+    let (Some(a), Some(b)) = (a.values_from(row.0, row.1), b.values_from(col.0, col.1)) else {
+        return T::ZERO;
+    };
+    let (mut p, mut q, mut sum) = (0, 0, T::ZERO);
+    for _ in 0..depth {
+        let (Some(a), Some(b)) = (a.get(p), b.get(q)) else { break };
+        sum += *a * *b;
+        p += down;
+        q += along;
+    }
+    alpha * sum
 }
 
-impl Size {
-    #[inline(always)]
-    fn of(m: usize, n: usize) -> Self {
-        match (m >= 4, n >= 4) {
-            (true, true) => Self::Square,
-            #[cfg(feature = "std")]
-            (true, false) => Self::Column,
-            #[cfg(feature = "std")]
-            (false, true) => Self::Row,
-            _ => Self::Entry,
-        }
-    }
-
-    /// Rows and columns.
-    #[inline(always)]
-    fn of_tile(self) -> (usize, usize) {
-        match self {
-            Self::Square => (4, 4),
-            Self::Entry => (1, 1),
-            #[cfg(feature = "std")]
-            Self::Row => (1, 4),
-            #[cfg(feature = "std")]
-            Self::Column => (4, 1),
-        }
-    }
-}
+/// A function that makes a tile.
+type Tile<T, F> = fn(F, &Factors<'_, T>, usize, usize, &mut [T], usize);
 
 /// The tile of `alpha op(A) op(B)` at `(i, j)`. A function of its own, so that its loop has the
 /// registers for itself; all products share it.
+#[expect(clippy::map_identity)]
 #[inline(never)]
-fn tile<T: Real, A: Panel, B: Panel>(
-    factors: &Factors<'_, T>,
+fn tile<T: Real, A: Panel, B: Panel, M: Lanes, N: Lanes, F: Finish<T>>(
+    how: F,
+    &Factors { alpha, a, b }: &Factors<'_, T>,
     i: usize,
     j: usize,
-    to: &mut [T],
-    stride: usize,
-) {
-    match factors.size {
-        Size::Square => put_tile::<T, A, B, Four, Four>(factors, i, j, to, stride),
-        Size::Entry => put_tile::<T, A, B, One, One>(factors, i, j, to, stride),
-        #[cfg(feature = "std")]
-        Size::Row => put_tile::<T, A, B, One, Four>(factors, i, j, to, stride),
-        #[cfg(feature = "std")]
-        Size::Column => put_tile::<T, A, B, Four, One>(factors, i, j, to, stride),
-    }
-}
-
-#[inline(always)]
-fn put_tile<T: Real, A: Panel, B: Panel, M: Lanes, N: Lanes>(
-    &Factors { alpha, a, b, .. }: &Factors<'_, T>,
-    i: usize,
-    j: usize,
-    to: &mut [T],
+    c: &mut [T],
     stride: usize,
 ) {
     // One after the other: together they are tested again in the loop.
     let Some(a) = A::read::<T, M>(a, i) else { return };
     let Some(b) = B::read::<T, N>(b, j) else { return };
+    // A type of its own: with one caller its division by the stride is inlined at "s" too, where
+    // the stride is known to be at least 1.
+    let b = b.map(|b| b);
     let sums = sum_of_outer_products::<T, M, N>(a, b);
-    N::put_columns::<T, M>(to, stride, map::<T, M, N>(sums, |sum| alpha * sum));
+    let sums = map::<T, M, N>(sums, |sum| alpha * sum);
+    if F::OVERWRITES {
+        N::put_columns::<T, M>(c, stride, sums);
+    } else if let Some(old) = N::columns(c, stride, M::COUNT) {
+        let old = N::map(old, |c: &[T]| M::first(c).unwrap_or(M::new(|_| T::ZERO)));
+        let new = N::zip(old, sums, |c, s| M::zip(c, s, |c, s| how.entry(c, s)));
+        N::put_columns::<T, M>(c, stride, new);
+    }
 }

@@ -8,8 +8,9 @@
 //! backward   X[:, j] -= X[:, k] L[k, j] for k > j
 //! ```
 //! The forward half of the solve is more rows of the factorisation. `n^3 / 6 + n^2 m`
-//! multiply-accumulates, four rows at a time: each half is one loop, a tenth of the flash of
-//! [`super::ldlt`] and a solve with its factors.
+//! multiply-accumulates, four rows at a time, forward by two columns k at once. Each half is one
+//! loop: 1.3 kB of a microcontroller's flash where [`super::ldlt`] and a solve with its factors
+//! take 5.8, for a fifth more instructions at the sizes of a small network's layers.
 
 use super::ldlt::failed_pivot;
 use super::tile::{Four, Lanes};
