@@ -39,10 +39,11 @@ const fn multiples(layers: &[Layer]) -> usize {
     if outputs(layers) == 1 { 2 } else { 0 }
 }
 
-/// Both stacks and the scaled gradients.
+/// Both stacks; the scaled gradients are gone when the second is built.
 const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
     let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
-    Stacked::<f32>::len(n, m) + Stacked::<f32>::len(m, n) + m * batch
+    let (over_w, scaled) = (Stacked::<f32>::len(m, n), m * batch);
+    Stacked::<f32>::len(n, m) + if over_w > scaled { over_w } else { scaled }
 }
 
 /// The most that a layer needs of them.
@@ -154,16 +155,13 @@ struct LayerBatch<'b, T> {
     c: T,
 }
 
-/// One layer's block and what it is solved for, lower triangles: A above V^T, and G above what V^T
-/// becomes.
-struct Stacks<'s, T> {
-    /// in + 1 and out rows.
-    over_v: Stacked<'s, T>,
-    /// out and in + 1 rows.
-    over_w: Stacked<'s, T>,
-}
-
-/// Factors, damping, gradient and solution of one layer.
+/// Factors, damping, gradient and solution of one layer, lower triangles:
+///
+/// ```text
+/// over_v    A = mean a a^T above V^T = c sum g a^T        (A + pi sqrt(lambda) I)^-1 V
+/// over_w    G = c sum r r^T above that, transposed        times (G + sqrt(lambda) / pi I)^-1
+/// ```
+#[inline(always)]
 fn layer_step<T: Real>(
     dense: &DenseLayer<'_, T>,
     batch: LayerBatch<'_, T>,
@@ -171,78 +169,89 @@ fn layer_step<T: Real>(
     step: &mut [T],
     scratch: &mut [T],
 ) -> Result<(), KfacError> {
-    let (n, m) = (dense.layer.homogeneous_inputs(), dense.layer.outputs);
+    let (n, m, samples) = (dense.layer.homogeneous_inputs(), dense.layer.outputs, batch.x.cols());
+    let LayerBatch { x, mut g, multiples, c } = batch;
     let mut scratch = Scratch::new(scratch, 0)?;
-    let (over_v, over_w) = (Stacked::new(&mut scratch, n, m)?, Stacked::new(&mut scratch, m, n)?);
-    let mut stacks = Stacks { over_v, over_w };
-    stacks.fill(dense, batch, scratch.rest())?;
-    stacks.solve(lambda, damping)?;
+    let mut over_v = Stacked::new(&mut scratch, n, m)?;
+    let rest = scratch.rest();
+    let scaled = scale(&mut g, multiples, MatMut::of(&mut *rest, m, samples));
+    gradient(dense, x, scaled.as_ref(), c, over_v.b())?;
+    input_factor(dense, x, over_v.a())?;
+
+    let mut over_w = Stacked::new(&mut Scratch::new(rest, 0)?, m, n)?;
+    let behind = if multiples.is_empty() { samples } else { 0 };
+    let roots = g.as_ref().columns_range(behind, g.cols() - behind);
+    syrk_nt(c, roots, T::ZERO, over_w.a())?;
+
+    let split = Split::new(lambda, damping, over_v.a().as_ref(), over_w.a().as_ref())?;
+    over_v.a().add_diagonal(split.input);
+    over_w.a().add_diagonal(split.output);
+    over_v.solve().map_err(KfacError::of(Side::Input))?;
+    over_w.b().copy_transposed(over_v.b().into_ref());
+    over_w.solve().map_err(KfacError::of(Side::Output))?;
+
     let step = step.get_mut(dense.offset..).unwrap_or(&mut []);
     let (weights, bias) = step.split_at_mut_checked(dense.layer.inputs * m).unwrap_or_default();
-    let mut weights = weights.iter_mut();
-    let mut bias = bias.iter_mut();
-    let d = stacks.over_w.b().into_ref();
-    for column in d.columns() {
-        let mut column = column.iter();
-        weights.by_ref().take(dense.layer.inputs).zip(&mut column).for_each(|(w, d)| *w = *d);
-        bias.by_ref().zip(column).for_each(|(b, d)| *b = *d);
+    let (mut weights, mut bias) = (weights.iter_mut(), bias.iter_mut());
+    for d in over_w.b().into_ref().columns() {
+        let mut d = d.iter();
+        weights.by_ref().take(dense.layer.inputs).zip(&mut d).for_each(|(w, d)| *w = *d);
+        bias.by_ref().zip(d).for_each(|(b, d)| *b = *d);
     }
     Ok(())
 }
 
-impl<T: Real> Stacks<'_, T> {
-    /// `A = mean a a^T`, `V^T = c sum g a^T`, `G = c sum r r^T`
-    fn fill(
-        &mut self,
-        dense: &DenseLayer<'_, T>,
-        batch: LayerBatch<'_, T>,
-        scratch: &mut [T],
-    ) -> Result<(), KfacError> {
-        let LayerBatch { x, mut g, multiples, c } = batch;
-        let (n, m, samples) = (dense.layer.inputs, dense.layer.outputs, x.cols());
-        let (s, t) = (dense.scale.weight, dense.scale.bias);
-        let share = T::ONE / T::from_usize(samples);
-        let (p, q) = multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
-        let (mut v, mut bias) = self.over_v.b().split_at_col(n);
-        let bias = bias.col(0);
-        let mut multiples = p.iter().zip(q);
-        let mut scaled = MatMut::of(scratch, m, samples);
-        for (to, g) in scaled.columns().zip(g.columns()) {
-            let (p, q) = multiples.next().map_or((T::ONE, T::ONE), |(p, q)| (*p, *q));
-            for (to, g) in to.iter_mut().zip(g) {
-                (*to, *g) = (p * *g, q * *g);
-            }
+/// The samples' gradients, in `to`; the vectors of the type-2 Fisher stay in `g`.
+fn scale<'s, T: Real>(
+    g: &mut MatMut<'_, T>,
+    multiples: &[T],
+    mut to: MatMut<'s, T>,
+) -> MatMut<'s, T> {
+    let (p, q) = multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
+    let mut multiples = p.iter().zip(q);
+    for (to, g) in to.columns().zip(g.columns()) {
+        let (p, q) = multiples.next().map_or((T::ONE, T::ONE), |(p, q)| (*p, *q));
+        for (to, g) in to.iter_mut().zip(g) {
+            (*to, *g) = (p * *g, q * *g);
         }
-        row_sums(c * t, scaled.as_ref(), bias);
-        gemm_nt(c * s, scaled.as_ref(), x, T::ZERO, v.reborrow())?;
-        let mut a = self.over_v.a();
-        syrk_nt(share * s * s, x, T::ZERO, a.block(0, 0, n, n))?;
-        // The sums run down the last column; its mirror image is the last row.
-        let (mut left, mut last) = a.split_at_col(n);
-        if let Some((corner, sums)) = last.col(0).split_last_mut() {
-            row_sums(share * s * t, x, sums);
-            *corner = t * t;
-            for (column, sum) in left.columns().zip(sums) {
-                if let Some(entry) = column.last_mut() {
-                    *entry = *sum;
-                }
-            }
-        }
-        let behind = if p.is_empty() { samples } else { 0 };
-        let roots = g.as_ref().columns_range(behind, g.cols() - behind);
-        Ok(syrk_nt(c, roots, T::ZERO, self.over_w.a())?)
     }
+    to
+}
 
-    /// `D = (A + pi sqrt(lambda) I)^-1 V (G + sqrt(lambda) / pi I)^-1`, under G.
-    fn solve(&mut self, lambda: T, damping: Damping) -> Result<(), KfacError> {
-        let Self { over_v, over_w } = self;
-        let split = Split::new(lambda, damping, over_v.a().as_ref(), over_w.a().as_ref())?;
-        over_v.a().add_diagonal(split.input);
-        over_w.a().add_diagonal(split.output);
-        over_v.solve().map_err(KfacError::of(Side::Input))?;
-        over_w.b().copy_transposed(over_v.b().into_ref());
-        over_w.solve().map_err(KfacError::of(Side::Output))
+/// `V^T = c sum g a^T`
+fn gradient<T: Real>(
+    dense: &DenseLayer<'_, T>,
+    x: Mat<'_, T>,
+    g: Mat<'_, T>,
+    c: T,
+    v: MatMut<'_, T>,
+) -> Result<(), KfacError> {
+    let (weights, mut bias) = v.split_at_col(dense.layer.inputs);
+    row_sums(c * dense.scale.bias, g, bias.col(0));
+    Ok(gemm_nt(c * dense.scale.weight, g, x, T::ZERO, weights)?)
+}
+
+/// `A = mean a a^T`
+fn input_factor<T: Real>(
+    dense: &DenseLayer<'_, T>,
+    x: Mat<'_, T>,
+    mut a: MatMut<'_, T>,
+) -> Result<(), KfacError> {
+    let (n, s, t) = (dense.layer.inputs, dense.scale.weight, dense.scale.bias);
+    let share = T::ONE / T::from_usize(x.cols());
+    syrk_nt(share * s * s, x, T::ZERO, a.block(0, 0, n, n))?;
+    // The sums run down the last column; its mirror image is the last row.
+    let (mut left, mut last) = a.split_at_col(n);
+    if let Some((corner, sums)) = last.col(0).split_last_mut() {
+        row_sums(share * s * t, x, sums);
+        *corner = t * t;
+        for (column, sum) in left.columns().zip(sums) {
+            if let Some(entry) = column.last_mut() {
+                *entry = *sum;
+            }
+        }
     }
+    Ok(())
 }
 
 /// `to = alpha M 1`

@@ -349,10 +349,12 @@ fn combine<T: Real, F: Finish<T>>(
 /// Entry `(i, j)` of `alpha op(A) op(B)`.
 #[inline(never)]
 fn entry<T: Real>(of: Of, &Factors { alpha, a, b }: &Factors<'_, T>, i: usize, j: usize) -> T {
-    let (row, down) = if of == Of::Tn { ((0, i), 1) } else { ((i, 0), a.stride()) };
+    if of == Of::Tn {
+        return alpha * super::dot(a.col(i), b.col(j));
+    }
     let (col, along) = if of == Of::Nt { ((j, 0), b.stride()) } else { ((0, j), 1) };
-    let depth = if of == Of::Tn { a.rows() } else { a.cols() };
-    let (Some(a), Some(b)) = (a.values_from(row.0, row.1), b.values_from(col.0, col.1)) else {
+    let (depth, down) = (a.cols(), a.stride());
+    let (Some(a), Some(b)) = (a.values_from(i, 0), b.values_from(col.0, col.1)) else {
         return T::ZERO;
     };
     let (mut p, mut q, mut sum) = (0, 0, T::ZERO);

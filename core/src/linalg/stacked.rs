@@ -66,6 +66,7 @@ impl<'s, T: Real> Stacked<'s, T> {
             let mut l = MatMut::of(&mut l, self.n, self.n);
             l.copy_from(self.a().as_ref());
             super::blocked::ldlt(l.reborrow())?;
+            self.a().copy_from(l.as_ref());
             return Ok(super::ldlt_solve_right(l.as_ref(), self.b())?);
         }
         T::solve_stacked(self.values.data(), self.n, Self::stride(self.n, self.m) / 4)
