@@ -86,6 +86,7 @@ fn matrices<T: Real>() {
         MatMut::<T>::col,
         MatMut::<T>::columns,
         MatMut::<T>::block,
+        MatMut::<T>::into_block,
         MatMut::<T>::split_at_col,
         MatMut::<T>::fill,
         MatMut::<T>::scale,

@@ -21,6 +21,7 @@ pub fn functions<T: Real>() {
         ldlt::<T>,
         ldlt_solve::<T>,
         ldlt_solve_right::<T>,
+        Stacked::<T>::len,
         Stacked::<T>::new,
         Stacked::<T>::a,
         Stacked::<T>::b,

@@ -59,6 +59,7 @@ pub fn functions<T: Real>() {
     );
     keep!(
         Tape::<T>::record,
+        Tape::<T>::record_outputs,
         Tape::<T>::batch,
         Tape::<T>::input,
         Tape::<T>::slope,
