@@ -118,6 +118,12 @@ fn linear_algebra(ledger: &Ledger) {
         ledger.scratch("linalg::ldlt::ldlt_inverse_scratch", needed, |s| {
             linalg::ldlt_inverse(MatMut::of(&mut matrix(), n, n), s)
         });
+        ledger.scratch("linalg::stacked::len", linalg::Stacked::<f64>::len(n, 3), |s| {
+            let mut stack = linalg::Stacked::new(s, n, 3)?;
+            stack.a().copy_from(Mat::of(&a, n, n));
+            stack.b().fill(1.0);
+            stack.solve()
+        });
     }
     for (n, m) in [(4, 3), (48, 48), (50, 60)] {
         let (s1, s2) = (noise(2 * n, 3), noise(2 * m, 4));

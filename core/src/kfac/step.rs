@@ -172,13 +172,13 @@ fn layer_step<T: Real>(
     let (n, m, samples) = (dense.layer.homogeneous_inputs(), dense.layer.outputs, batch.x.cols());
     let LayerBatch { x, mut g, multiples, c } = batch;
     let mut scratch = Scratch::new(scratch, 0)?;
-    let mut over_v = Stacked::new(&mut scratch, n, m)?;
+    let mut over_v = Stacked::new(scratch.take(Stacked::<T>::len(n, m))?, n, m)?;
     let rest = scratch.rest();
     let scaled = scale(&mut g, multiples, MatMut::of(&mut *rest, m, samples));
     gradient(dense, x, scaled.as_ref(), c, over_v.b())?;
     input_factor(dense, x, over_v.a())?;
 
-    let mut over_w = Stacked::new(&mut Scratch::new(rest, 0)?, m, n)?;
+    let mut over_w = Stacked::new(rest, m, n)?;
     let behind = if multiples.is_empty() { samples } else { 0 };
     let roots = g.as_ref().columns_range(behind, g.cols() - behind);
     syrk_nt(c, roots, T::ZERO, over_w.a())?;

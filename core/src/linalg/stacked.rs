@@ -37,12 +37,13 @@ impl<'s, T: Real> Stacked<'s, T> {
         n.next_multiple_of(4) + m.next_multiple_of(4)
     }
 
-    /// Room for A and B; `scratch`: [`Stacked::len`].
+    /// Room for A and B; `storage`: [`Stacked::len`].
     ///
     /// # Errors
-    /// [`ScratchError`] if the scratch is too short.
-    pub fn new(scratch: &mut Scratch<'s, T>, n: usize, m: usize) -> Result<Self, ScratchError> {
-        Ok(Self { n, m, values: scratch.matrix(Self::stride(n, m), n)? })
+    /// [`ScratchError`] if the storage is too short.
+    pub fn new(storage: &'s mut [T], n: usize, m: usize) -> Result<Self, ScratchError> {
+        let mut storage = Scratch::new(storage, Self::len(n, m))?;
+        Ok(Self { n, m, values: storage.matrix(Self::stride(n, m), n)? })
     }
 
     /// A, of which the lower triangle is read; after [`Stacked::solve`] L below D.
@@ -194,8 +195,7 @@ mod tests {
     fn stack<'s>(storage: &'s mut Vec<f64>, a: &[f64], b: &[f64], m: usize) -> Stacked<'s, f64> {
         let n = a.len().isqrt();
         *storage = vec![f64::NAN; Stacked::<f64>::len(n, m)];
-        let mut scratch = Scratch::new(storage, 0).unwrap();
-        let mut stack = Stacked::new(&mut scratch, n, m).unwrap();
+        let mut stack = Stacked::new(storage, n, m).unwrap();
         for j in 0..n {
             (j..n).for_each(|i| stack.a().set(i, j, a[i + j * n]));
         }
