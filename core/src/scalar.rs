@@ -73,7 +73,7 @@ pub trait Real:
     fn is_finite(self) -> bool;
     /// `|x|` with the sign of `sign`.
     fn copysign(self, sign: Self) -> Self;
-    /// The square root, correctly rounded (about 40 instructions on thumbv7em).
+    /// The square root, correctly rounded (54 instructions on thumbv7em).
     fn sqrt(self) -> Self;
     /// `e^x`
     fn exp(self) -> Self;

@@ -107,7 +107,7 @@ pub fn ldlt_logdet<T: Real>(l: Mat<'_, T>) -> T {
     l.diagonal().fold(T::ZERO, |sum, d| sum + d.ln())
 }
 
-/// See [`ldlt`]; rows below the square become `B L^-T D^-1`.
+/// See [`ldlt`].
 #[inline(always)]
 pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
     for (j, four) in blocks(a.cols()) {
@@ -123,7 +123,7 @@ pub(crate) fn factor<T: Real>(mut a: MatMut<'_, T>) -> Result<(), LinalgError> {
 /// One panel of columns from `j`: the corner, then the tiles below it.
 #[inline(always)]
 fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), LinalgError> {
-    let (n, rows) = (a.cols(), a.rows());
+    let n = a.cols();
     let (left, rest) = a.reborrow().split_at_col(j);
     let (mut columns, mut right) = rest.split_at_col(W::COUNT);
     let left = left.into_ref();
@@ -142,15 +142,13 @@ fn panel<T: Real, W: Lanes>(a: &mut MatMut<'_, T>, j: usize) -> Result<(), Linal
         return Err(failed_pivot(pivot, k));
     }
     let mut i = j + W::COUNT;
-    for end in [n, rows] {
-        while i + 4 <= end {
-            below::<T, Four, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
-            i += 4;
-        }
-        while i < end {
-            below::<T, One, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
-            i += 1;
-        }
+    while i + 4 <= n {
+        below::<T, Four, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
+        i += 4;
+    }
+    while i < n {
+        below::<T, One, W>(left, &mut columns, &mut right, &corner, reciprocal, i, j);
+        i += 1;
     }
     Ok(())
 }
@@ -190,10 +188,8 @@ fn below<T: Real, M: Lanes, W: Lanes>(
 ) {
     let Some(tile) = update::<T, M, W>(left, columns, i, j) else { return };
     let tile = W::forward(corner, tile, subtract_column::<T, M>);
-    if i - j - W::COUNT < right.cols() {
-        let transposed = M::new(|m| W::map(tile, |column| M::at(&column, m)));
-        put::<T, W, M>(right, (j, i - j - W::COUNT), transposed);
-    }
+    let transposed = M::new(|m| W::map(tile, |column| M::at(&column, m)));
+    put::<T, W, M>(right, (j, i - j - W::COUNT), transposed);
     columns.put::<M>(i, W::zip(tile, reciprocal, |column, r| M::map(column, |w| w * r)));
 }
 

@@ -1,5 +1,5 @@
-//! The square root in single precision, correctly rounded, in half the instructions and a third of
-//! the flash of libm's.
+//! The square root in single precision, correctly rounded: 54 instructions and 232 bytes of a
+//! Cortex-M4F's flash, where libm's takes 76 and, with its table, 480.
 //!
 //! ```text
 //! y := (y + x / y) / 2                        three times, from half the exponent
