@@ -15,7 +15,7 @@ use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction, layer};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut, Real};
 use nanocurv_benches::time;
-use nanocurv_cli::parallel;
+use nanocurv_cli::desktop::curvature;
 use rayon::prelude::*;
 use std::hint::black_box;
 use std::time::Instant;
@@ -109,13 +109,13 @@ fn run<T: Real>(precision: &str, widths: &[usize], samples: usize, operator_colu
     let floor = (structured_work(&layers) * samples) as f64 * floor_rate::<T>();
     let mut h = vec![T::ZERO; p * p];
     let of_dense = time(|| {
-        parallel::dense(&hessian, &mut h).unwrap();
+        curvature::dense(&hessian, &mut h).unwrap();
         black_box(&mut h);
     });
     let note = format!("{:.2} x floor ({:.1} us)", of_dense / floor, floor * 1e6);
     line(&name(&format!("hessian, {threads} threads")), of_dense, &note);
     let of_ggn = time(|| {
-        parallel::dense(&ggn, &mut h).unwrap();
+        curvature::dense(&ggn, &mut h).unwrap();
         black_box(&mut h);
     });
     line(

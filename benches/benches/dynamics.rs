@@ -10,7 +10,7 @@ use nanocurv::dynamics::reduction::{moments, reduce};
 use nanocurv::dynamics::train::{TwoLayer, two_layer_params, two_layer_scratch};
 use nanocurv::linalg::gemm;
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut};
+use nanocurv_benches::{mat, mat_mut};
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -43,16 +43,16 @@ fn main() {
     for (d, n, h, steps) in [(2, 10, 50, 100_000), (8, 32, 64, 20_000), (50, 100, 250, 1000)] {
         let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
         let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-        let x = Mat::of(&x, d, n);
+        let x = mat(&x, d, n);
         let rates = Rates::same(1e-4);
         let theta = vec![0.01; two_layer_params(d, h)];
         let mut scratch = vec![0.0; two_layer_scratch(d, h)];
         let (mut s, mut b, mut small) = (vec![0.0; d * d], vec![0.0; d], vec![0.0; d]);
-        moments(x, &y, MatMut::of(&mut s, d, d), &mut b).unwrap();
+        moments(x, &y, mat_mut(&mut s, d, d), &mut b).unwrap();
         let mut train = |steps: u64| {
             time(31, || {
                 let mut net = TwoLayer::new(&theta, d, h, &mut scratch).unwrap();
-                net.train_on_moments(Mat::of(&s, d, d), &b, rates, steps).unwrap();
+                net.train_on_moments(mat(&s, d, d), &b, rates, steps).unwrap();
                 black_box(net.total());
             }) / steps as f64
         };
@@ -74,7 +74,7 @@ fn main() {
         let mut run = |steps: u64| {
             time(31, || {
                 let (mut z, mut u) = (vec![start; d], start);
-                reduce(Mat::of(&s, d, d), &b, rates, steps, &mut z, &mut u, &mut small).unwrap();
+                reduce(mat(&s, d, d), &b, rates, steps, &mut z, &mut u, &mut small).unwrap();
                 black_box((z, u));
             })
         };

@@ -14,10 +14,9 @@ use nanocurv::ntk::{Component, jacobian, jacobian_scratch};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut};
 use nanocurv_benches::{peak_memory, random, time};
-use nanocurv_cli::array::Float;
-use nanocurv_cli::dense::Reduce;
-use nanocurv_cli::progress::Progress;
-use nanocurv_cli::tiles;
+use nanocurv_cli::desktop::kernel::{Reduce, tiles};
+use nanocurv_cli::desktop::watch::Work;
+use nanocurv_cli::desktop::{Float, UNWATCHED};
 use rayon::prelude::*;
 
 const TILE: usize = 256;
@@ -68,7 +67,8 @@ fn run<T: Float + nalgebra::Scalar>(precision: &str, widths: &[usize], n: usize)
     let net = Mlp::new(&layers, &theta).unwrap();
     let kernel = || {
         let (reduce, total) = (Reduce::Trace, [Component::Total]);
-        tiles::kernels(&net, (&x).into(), None, reduce, &total, &Progress::none()).unwrap()
+        let work = Work::new(UNWATCHED, "kernel", tiles::steps(n));
+        tiles::kernels(&net, (&x).into(), None, reduce, &total, &work).unwrap()
     };
     let before = peak_memory();
     let ours = time(|| {

@@ -1,4 +1,4 @@
-//! K-FAC against 1000 full-batch steps of Adam, on the real sets in `tests/data`.
+//! K-FAC against 1000 full-batch steps of Adam, on the real sets in `cli/data`.
 //!
 //! From the same initial weights, what `nanocurv train` does with the options in the table, the
 //! others as they are by default; f64. Adam's loss is the least at any of its steps, at the best of
@@ -8,10 +8,10 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use nanocurv::network::{Loss, Reduction};
-use nanocurv_cli::args::{ModelArgs, Targets};
-use nanocurv_cli::commands::train::{OptimizerArgs, Samples, Score};
+use nanocurv::network::{Activation, Loss, Reduction};
+use nanocurv_cli::desktop::network::{Arch, Parameterization};
+use nanocurv_cli::desktop::train::{Minimizer, OptimizerKind, OptimizerSettings, Score};
+use nanocurv_cli::desktop::{Choice, Data, Network, Targets};
 use nanocurv_cli::io::{self, Source};
 use rayon::prelude::*;
 
@@ -20,21 +20,12 @@ const ADAM_STEPS: usize = 1000;
 const KFAC_STEPS: usize = 200;
 const SEEDS: u64 = 3;
 
-/// The options of `nanocurv train` that make a run.
-#[derive(Parser)]
-struct Options {
-    #[command(flatten)]
-    model: ModelArgs,
-    #[command(flatten)]
-    optimizer: OptimizerArgs,
-}
-
 /// A set, and the network that learns it.
 struct Problem {
     name: &'static str,
     arch: &'static str,
     loss: Loss,
-    samples: Samples<f64>,
+    samples: Data<f64>,
 }
 
 /// The losses before each step and after the last, and the seconds that the steps took.
@@ -42,21 +33,21 @@ fn train(
     problem: &Problem,
     seed: u64,
     steps: usize,
-    optimizer: &[&str],
+    optimizer: &OptimizerSettings,
 ) -> Result<(Vec<f64>, f64)> {
-    let line = ["", "--arch", problem.arch, "--activation", "tanh"];
-    let options = Options::try_parse_from(line.iter().chain(optimizer))?;
-    let net = options.model.read::<f64>(seed)?;
-    let (loss, reduction) = (problem.loss, Reduction::Mean);
+    let arch: Arch = problem.arch.parse().map_err(anyhow::Error::msg)?;
+    let state = arch.initial(true, Parameterization::Standard, seed);
+    let net = Network::<f64>::new(problem.arch, state, &[Activation::Tanh])?;
+    let loss = (problem.loss, Reduction::Mean);
     let (architecture, samples) = (net.architecture()?, &problem.samples);
-    let mut engine = options.optimizer.engine(&architecture, loss, reduction, samples.len(), seed);
+    let mut minimizer = Minimizer::new(optimizer, &architecture, loss, samples.len(), seed);
     let mut theta = net.theta.clone();
     let (mut losses, mut seconds) = (Vec::new(), 0.0);
     for step in 0..=steps {
-        losses.push(Score::of(&architecture.at(&theta)?, samples, loss, reduction)?.loss);
+        losses.push(Score::of(&architecture.at(&theta)?, samples, loss)?.loss);
         if step < steps {
             let start = Instant::now();
-            engine.step(&architecture, &mut theta, samples)?;
+            minimizer.step(&architecture, &mut theta, samples)?;
             seconds += start.elapsed().as_secs_f64();
         }
     }
@@ -68,15 +59,16 @@ fn least(losses: &[f64]) -> f64 {
 }
 
 fn problems() -> Result<[Problem; 2]> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/reference/real");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/data/reference/real");
     let source = |name: &str| Source { path: folder.join(name), array: None };
     let labels = |name: &str| -> Result<_> {
-        Ok(Targets::Labels(io::labels(&io::read_array(&source(name))?, &source(name))?))
+        let labels = io::labels(&io::read_array(&source(name))?, &source(name))?;
+        Ok(Targets::Labels(labels.into_iter().map(u32::try_from).collect::<Result<_, _>>()?))
     };
     let matrix = |name: &str| io::read_matrix::<f64>(&source(name));
     let diabetes =
-        Samples::new(matrix("diabetes_x.csv")?, Targets::Values(matrix("diabetes_y.csv")?));
-    let digits = Samples::new(matrix("digits_x.npy")?, labels("digits_y.npy")?);
+        Data::new(matrix("diabetes_x.csv")?, Targets::Values(matrix("diabetes_y.csv")?))?;
+    let digits = Data::new(matrix("digits_x.npy")?, labels("digits_y.npy")?)?;
     Ok([
         Problem { name: "diabetes", arch: "10-16-8-1", loss: Loss::Mse, samples: diabetes },
         Problem { name: "digits", arch: "64-32-16-10", loss: Loss::CrossEntropy, samples: digits },
@@ -93,16 +85,18 @@ fn main() -> Result<()> {
             let adam: Vec<_> = RATES
                 .par_iter()
                 .map(|rate| {
-                    let rate_text = rate.to_string();
-                    let options = ["--optimizer", "adam", "--learning-rate", &rate_text];
-                    let (losses, seconds) = train(&problem, seed, ADAM_STEPS, &options)?;
+                    let adam = OptimizerSettings {
+                        learning_rate: Some(*rate),
+                        ..OptimizerSettings::new(OptimizerKind::Adam)
+                    };
+                    let (losses, seconds) = train(&problem, seed, ADAM_STEPS, &adam)?;
                     anyhow::Ok((least(&losses), *rate, seconds))
                 })
                 .collect::<Result<_>>()?;
             let best = adam.iter().min_by(|a, b| a.0.total_cmp(&b.0)).context("no rates")?;
-            for optimizer in ["kfac", "ekfac"] {
-                let (losses, seconds) =
-                    train(&problem, seed, KFAC_STEPS, &["--optimizer", optimizer])?;
+            for optimizer in [OptimizerKind::Kfac, OptimizerKind::Ekfac] {
+                let settings = OptimizerSettings::new(optimizer);
+                let (losses, seconds) = train(&problem, seed, KFAC_STEPS, &settings)?;
                 let reached = losses.iter().position(|loss| *loss <= best.0);
                 println!(
                     "{:<24}{:>5}{:>11.2e}{:>8}   {:<9}{:>11.2e}{:>10}{:>8.2}",
@@ -110,7 +104,7 @@ fn main() -> Result<()> {
                     seed,
                     best.0,
                     best.1,
-                    optimizer,
+                    optimizer.name(),
                     least(&losses),
                     reached.map_or("-".to_owned(), |step| format!("step {step}")),
                     seconds / best.2,

@@ -5,8 +5,8 @@
 use std::time::Instant;
 
 use nalgebra::{DMatrix, Scalar};
-use nanocurv::Real;
 use nanocurv::random::Rng;
+use nanocurv::{Mat, MatMut, Real};
 
 /// The least time of several runs, in seconds.
 pub fn time(mut f: impl FnMut()) -> f64 {
@@ -27,6 +27,16 @@ pub fn time(mut f: impl FnMut()) -> f64 {
 /// Standard normal entries.
 pub fn random<T: Real + Scalar>(rows: usize, cols: usize, rng: &mut Rng) -> DMatrix<T> {
     DMatrix::from_fn(rows, cols, |_, _| rng.normal())
+}
+
+/// `data` as `rows x cols`, columns one after the other.
+pub fn mat<T: Real>(data: &[T], rows: usize, cols: usize) -> Mat<'_, T> {
+    Mat::new("data", data, rows, cols).expect("the bench knows its sizes")
+}
+
+/// [`mat`], to write to.
+pub fn mat_mut<T: Real>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
+    MatMut::new("data", data, rows, cols).expect("the bench knows its sizes")
 }
 
 /// The largest memory that the process has held, in bytes, where the system says so.

@@ -1,69 +1,38 @@
-//! The command-line program `nanocurv`: files in, curvature and tangent kernels out, checked
-//! against dense references.
+//! The desktop side of nanocurv: an engine, and the command-line program `nanocurv` over it.
 //!
 //! ```text
-//! args/      what is said on the command line (clap), and the groups that commands share
-//! io/        files, one module a format
-//! commands/  one file a verb: read, compute, finish
-//! dense/     the references, naive and in f64
-//! plot/      pictures of results
-//! report/    results as text, JSON and CSV
+//! commands   validate        fronts: neither knows the other
+//!     \\         /
+//!   args  session            what is said on the command line; the clock, the way out
+//!       \\    /
+//!   report  plot             results as text, JSON and CSV; as pictures
+//!      io  dense             files <-> the engine's types; the witness, naive and in f64
+//!        desktop             THE ENGINE: owned networks and data, every computation on them
+//!          |
+//!       nanocurv             the core
 //! ```
+//!
+//! Without the feature `program` (on by default) there are the engine, the files and the witness
+//! alone: what another front builds on.
 
-use std::io::Write;
-
-use clap::Parser;
-
-pub mod args;
-pub mod array;
-pub mod check;
-pub mod commands;
 pub mod dense;
-pub mod exit;
+pub mod desktop;
 pub mod io;
-pub mod parallel;
+
+#[cfg(feature = "program")]
+pub mod args;
+#[cfg(feature = "program")]
+pub mod commands;
+#[cfg(feature = "program")]
 pub mod plot;
-pub mod progress;
+#[cfg(feature = "program")]
+mod program;
+#[cfg(feature = "program")]
 pub mod report;
+#[cfg(feature = "program")]
 pub mod session;
-pub mod tiles;
+#[cfg(feature = "program")]
+pub mod validate;
 
-use anyhow::Context;
-use args::Cli;
-use exit::Outcome;
-use session::Session;
-
-/// Runs the program on the arguments of the process.
-pub fn main() -> Outcome {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are results; a closed pipe after them is success.
-            let _ = error.print();
-            return if error.use_stderr() { Outcome::Failed } else { Outcome::Done };
-        }
-    };
-    anstream::ColorChoice::write_global(cli.global.color.into());
-    exit::handle_interrupts();
-    match run(cli) {
-        Ok(outcome) => outcome,
-        Err(error) if exit::is_broken_pipe(&error) => Outcome::Done,
-        Err(error) => {
-            let style = anstyle::AnsiColor::Red.on_default().bold();
-            let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error:#}");
-            Outcome::Failed
-        }
-    }
-}
-
-fn run(cli: Cli) -> anyhow::Result<Outcome> {
-    let threads = cli.global.threads.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .context("--threads: the threads cannot be started")?;
-    let mut session = Session::new(cli.global);
-    let outcome = pool.install(|| cli.command.run(&mut session))?;
-    session.print_timings();
-    Ok(outcome)
-}
+#[cfg(feature = "program")]
+pub use program::main;

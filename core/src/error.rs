@@ -1,4 +1,9 @@
-//! What can go wrong, with the place: one small `Copy` enum per family of operations.
+//! What can go wrong, with the place: which argument, which index, which pivot, which layer.
+//!
+//! One small `Copy` enum per family of operations; those of [`kfac`](crate::kfac::KfacError),
+//! [`kron`](crate::kron::KronError), [`curvature`](crate::curvature::CurvatureError) and
+//! [`dynamics`](crate::dynamics::DynamicsError) stand with their modules. They grow: match them with
+//! a last arm.
 
 use core::fmt;
 
@@ -17,6 +22,7 @@ macro_rules! error_type {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
         pub struct $name { $($body)* }
         impl core::error::Error for $name {}
     };

@@ -1,6 +1,6 @@
-//! Curvature and tangent kernels of small neural networks, on a microcontroller without a heap
-//! and on a desktop from the same source.
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -10,6 +10,7 @@ extern crate std;
 pub mod curvature;
 pub mod dynamics;
 pub mod error;
+pub mod fixed;
 pub mod kfac;
 pub mod kron;
 pub mod linalg;

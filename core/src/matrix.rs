@@ -1,4 +1,5 @@
-//! `Mat` and `MatMut`: column-major views of slices.
+//! Matrices over memory that is already there: [`Mat`] to read, [`MatMut`] to write, made of an
+//! `SMatrix` by `into()`, of an array by [`Mat::from_array`], of a slice by [`Mat::new`].
 //!
 //! ```text
 //! entry (i, j) of a rows x cols view with column stride s: data[offset + i + j * s], s >= offset + rows
@@ -9,6 +10,7 @@
 
 use crate::error::ShapeError;
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 /// A column-major matrix view.
 #[derive(Clone, Copy, Debug)]
@@ -85,25 +87,61 @@ impl<'a, T: Real> Mat<'a, T> {
         Ok(Self::of(data, rows, cols))
     }
 
-    /// As [`Mat::new`] for data whose length is right by construction; a shorter slice gives an
-    /// empty matrix.
+    /// An array as `R x C`, columns one after the other. The size is checked when it is compiled.
+    ///
+    /// ```
+    /// use nanocurv::Mat;
+    ///
+    /// const DATA: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    /// const X: Mat<'_, f32> = Mat::from_array::<2, 3, _>(&DATA);
+    /// assert_eq!(X.at(1, 0), 2.0);
+    /// ```
+    /// Another size does not compile:
+    /// ```compile_fail
+    /// let x = nanocurv::Mat::from_array::<2, 4, _>(&[0.0_f32; 6]);
+    /// ```
+    #[inline]
+    pub const fn from_array<const R: usize, const C: usize, const N: usize>(
+        data: &'a [T; N],
+    ) -> Self {
+        const { assert!(R * C == N, "the array does not hold as many values as the matrix: R x C") };
+        Self { data, offset: 0, rows: R, cols: C, stride: if R > 0 { R } else { 1 } }
+    }
+
+    /// The first `rows * cols` values of `data` as `rows x cols`: for sizes that an entry point has
+    /// checked, as [`Carve`]'s.
+    #[doc(hidden)]
     #[inline]
     pub fn of(data: &'a [T], rows: usize, cols: usize) -> Self {
-        match data.get(..rows * cols) {
+        let data = data.get(..rows * cols);
+        debug_assert!(data.is_some(), "a matrix beyond its slice");
+        match data {
             Some(data) => Self { data, offset: 0, rows, cols, stride: rows.max(1) },
             None => Self::empty(0, 0),
         }
     }
 
-    /// The first `rows` rows of `cols` columns of `stride` values each (at least `rows`). A slice
-    /// that does not hold whole columns gives an empty matrix.
+    /// The first `rows` rows of `cols` columns of `stride` values each.
+    ///
+    /// # Errors
+    /// [`ShapeError`] naming `what` if `data` does not hold that many whole columns, or `stride` is
+    /// below `rows`.
     #[inline]
-    pub fn strided(data: &'a [T], rows: usize, cols: usize, stride: usize) -> Self {
-        let stride = stride.max(rows).max(1);
-        match data.get(..cols.saturating_mul(stride)) {
+    pub fn strided(
+        what: &'static str,
+        data: &'a [T],
+        rows: usize,
+        cols: usize,
+        stride: usize,
+    ) -> Result<Self, ShapeError> {
+        ShapeError::check(what, rows.max(stride), stride)?;
+        let (stride, found) = (stride.max(1), data.len());
+        let needed = cols.saturating_mul(stride);
+        ShapeError::check(what, needed.max(found), found)?;
+        Ok(match data.get(..needed) {
             Some(data) if rows > 0 => Self { data, offset: 0, rows, cols, stride },
             _ => Self::empty(rows, cols),
-        }
+        })
     }
 
     /// No values: `rows x cols` where that is zero, else `0 x 0`.
@@ -139,7 +177,7 @@ impl<'a, T: Real> Mat<'a, T> {
     /// The values from the first on, gaps between the columns included.
     #[inline(always)]
     pub fn data(&self) -> &'a [T] {
-        self.data.get(self.offset..).unwrap_or(&[])
+        self.data.part(self.offset..)
     }
 
     /// The values from `(row, col)` on.
@@ -148,7 +186,8 @@ impl<'a, T: Real> Mat<'a, T> {
         self.data.get(self.offset + row + col * self.stride..)
     }
 
-    /// Rows `row..` of each column, and what stands below them in its column's stretch.
+    /// Rows `row..` of each column from `col` on, and what stands below them in its column's stretch;
+    /// none out of range.
     #[inline(always)]
     pub(crate) fn stretches(
         &self,
@@ -156,7 +195,7 @@ impl<'a, T: Real> Mat<'a, T> {
         col: usize,
     ) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let from = self.offset + row;
-        let data = self.data.get(col * self.stride..).unwrap_or(&[]);
+        let data = self.data.get(col * self.stride..).unwrap_or_default();
         // Every stretch is as long as the stride: the check moves out of the caller's loop.
         Stretches { rest: data, stride: self.stride.max(1) }.map_while(move |c| c.get(from..))
     }
@@ -181,7 +220,7 @@ impl<'a, T: Real> Mat<'a, T> {
     #[inline(always)]
     pub fn col(&self, col: usize) -> &'a [T] {
         let start = self.offset + col * self.stride;
-        self.data.get(start..start + self.rows).unwrap_or(&[])
+        self.data.get(start..start + self.rows).unwrap_or_default()
     }
 
     /// The columns. Take them by `for`: `fold` and `for_each` of chunks divide by their size, which
@@ -191,7 +230,7 @@ impl<'a, T: Real> Mat<'a, T> {
         self.columns_from(0)
     }
 
-    /// The columns from `col` on.
+    /// The columns from `col` on, none out of range.
     #[inline(always)]
     pub fn columns_from(&self, col: usize) -> impl Iterator<Item = &'a [T]> + use<'a, T> {
         let rows = self.rows;
@@ -255,25 +294,56 @@ impl<'a, T: Real> MatMut<'a, T> {
         Ok(Self::of(data, rows, cols))
     }
 
-    /// As [`MatMut::new`] for data whose length is right by construction; a shorter slice gives
-    /// an empty matrix.
+    /// An array as `R x C`, columns one after the other. The size is checked when it is compiled.
+    #[inline]
+    pub const fn from_array<const R: usize, const C: usize, const N: usize>(
+        data: &'a mut [T; N],
+    ) -> Self {
+        const { assert!(R * C == N, "the array does not hold as many values as the matrix: R x C") };
+        Self { data, offset: 0, rows: R, cols: C, stride: if R > 0 { R } else { 1 } }
+    }
+
+    /// A single column.
+    #[inline]
+    pub fn column_vector(data: &'a mut [T]) -> Self {
+        let rows = data.len();
+        Self::of(data, rows, 1)
+    }
+
+    /// The first `rows * cols` values of `data` as `rows x cols`: for sizes that an entry point has
+    /// checked, as [`Carve`]'s.
+    #[doc(hidden)]
     #[inline]
     pub fn of(data: &'a mut [T], rows: usize, cols: usize) -> Self {
-        match data.get_mut(..rows * cols) {
+        let data = data.get_mut(..rows * cols);
+        debug_assert!(data.is_some(), "a matrix beyond its slice");
+        match data {
             Some(data) => Self { data, offset: 0, rows, cols, stride: rows.max(1) },
             None => Self::empty(0, 0),
         }
     }
 
-    /// The first `rows` rows of `cols` columns of `stride` values each (at least `rows`). A slice
-    /// that does not hold whole columns gives an empty matrix.
+    /// The first `rows` rows of `cols` columns of `stride` values each.
+    ///
+    /// # Errors
+    /// [`ShapeError`] naming `what` if `data` does not hold that many whole columns, or `stride` is
+    /// below `rows`.
     #[inline]
-    pub fn strided(data: &'a mut [T], rows: usize, cols: usize, stride: usize) -> Self {
-        let stride = stride.max(rows).max(1);
-        match data.get_mut(..cols.saturating_mul(stride)) {
+    pub fn strided(
+        what: &'static str,
+        data: &'a mut [T],
+        rows: usize,
+        cols: usize,
+        stride: usize,
+    ) -> Result<Self, ShapeError> {
+        ShapeError::check(what, rows.max(stride), stride)?;
+        let (stride, found) = (stride.max(1), data.len());
+        let needed = cols.saturating_mul(stride);
+        ShapeError::check(what, needed.max(found), found)?;
+        Ok(match data.get_mut(..needed) {
             Some(data) if rows > 0 => Self { data, offset: 0, rows, cols, stride },
             _ => Self::empty(rows, cols),
-        }
+        })
     }
 
     /// No values: `rows x cols` where that is zero, else `0 x 0`.
@@ -303,14 +373,14 @@ impl<'a, T: Real> MatMut<'a, T> {
     /// The values from the first on, gaps between the columns included.
     #[inline(always)]
     pub fn data(&mut self) -> &mut [T] {
-        self.data.get_mut(self.offset..).unwrap_or(&mut [])
+        self.data.part_mut(self.offset..)
     }
 
     /// The values from the first on, gaps between the columns included, for as long as the view's
     /// source lives.
     #[inline(always)]
     pub fn into_data(self) -> &'a mut [T] {
-        self.data.get_mut(self.offset..).unwrap_or(&mut [])
+        self.data.part_mut(self.offset..)
     }
 
     /// The values from `(row, col)` on.
@@ -319,11 +389,12 @@ impl<'a, T: Real> MatMut<'a, T> {
         self.data.get_mut(self.offset + row + col * self.stride..)
     }
 
-    /// Rows `row..` of each column, and what stands below them in its column's stretch.
+    /// Rows `row..` of each column from `col` on, and what stands below them in its column's stretch;
+    /// none out of range.
     #[inline(always)]
     pub(crate) fn stretches(&mut self, row: usize, col: usize) -> impl Iterator<Item = &mut [T]> {
         let from = self.offset + row;
-        let data = self.data.get_mut(col * self.stride..).unwrap_or(&mut []);
+        let data = self.data.get_mut(col * self.stride..).unwrap_or_default();
         StretchesMut { rest: data, stride: self.stride.max(1) }
             .map_while(move |c| c.get_mut(from..))
     }
@@ -369,7 +440,7 @@ impl<'a, T: Real> MatMut<'a, T> {
     #[inline(always)]
     pub fn col(&mut self, col: usize) -> &mut [T] {
         let start = self.offset + col * self.stride;
-        self.data.get_mut(start..start + self.rows).unwrap_or(&mut [])
+        self.data.get_mut(start..start + self.rows).unwrap_or_default()
     }
 
     /// The columns. See [`Mat::columns`].
@@ -402,7 +473,7 @@ impl<'a, T: Real> MatMut<'a, T> {
         let Self { data, offset, rows, cols, stride } = self;
         let col = col.min(cols);
         let at = (col * stride).min(data.len());
-        let (left, right) = data.split_at_mut_checked(at).unwrap_or((&mut [], &mut []));
+        let (left, right) = data.cut_mut(at);
         (
             MatMut { data: left, offset, rows, cols: col, stride },
             MatMut { data: right, offset, rows, cols: cols - col, stride },
@@ -473,7 +544,7 @@ impl<'a, T: Real> MatMut<'a, T> {
         while rest.cols > 1 {
             let rows = rest.rows;
             let (mut left, mut right) = rest.split_at_col(1);
-            let below = left.col(0).get(j + 1..rows).unwrap_or(&[]);
+            let below = left.col(0).part(j + 1..rows);
             for (col, v) in right.columns().zip(below) {
                 if let Some(upper) = col.get_mut(j) {
                     *upper = *v;
@@ -553,5 +624,24 @@ mod tests {
     fn a_short_slice_is_an_error_that_names_the_argument() {
         let e = Mat::new("x", &[1.0_f32; 5], 2, 3).unwrap_err();
         assert_eq!(e, ShapeError { what: "x", needed: 6, found: 5 });
+    }
+
+    #[test]
+    fn columns_with_gaps_are_whole_or_an_error() {
+        let data: [f32; 8] = core::array::from_fn(|i| i as f32);
+        let m = Mat::strided("x", &data, 3, 2, 4).unwrap();
+        assert_eq!((m.at(2, 1), m.rows(), m.stride()), (6.0, 3, 4));
+        let e = Mat::strided("x", &data, 3, 3, 4).unwrap_err();
+        assert_eq!(e, ShapeError { what: "x", needed: 12, found: 8 });
+        let e = Mat::strided("x", &data, 3, 2, 2).unwrap_err();
+        assert_eq!(e, ShapeError { what: "x", needed: 3, found: 2 });
+    }
+
+    #[test]
+    fn an_array_is_the_matrix_of_its_slice() {
+        let data: [f64; 6] = core::array::from_fn(|i| i as f64);
+        let (m, n) = (Mat::from_array::<2, 3, _>(&data), Mat::new("x", &data, 2, 3).unwrap());
+        assert_eq!((m.rows(), m.cols(), m.stride(), m.data()), (2, 3, 2, n.data()));
+        assert_eq!(m.at(1, 2), n.at(1, 2));
     }
 }

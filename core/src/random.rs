@@ -1,4 +1,5 @@
-//! A small seedable generator: the same numbers on every machine, with and without `std`.
+//! Random numbers that are the same on every machine, with and without `std`: [`Rng`], a small
+//! seedable generator of uniform and normal values, signs, indices and permutations.
 //!
 //! ```text
 //! s <- 6364136223846793005 s + (2 * 54 + 1),   one 32-bit word = rotate(xorshift(s))     (PCG32, XSH-RR)

@@ -1,4 +1,5 @@
-//! `Real`: f32 and f64, and the only door to `exp`, `tanh`, `sqrt` and their kin.
+//! The precision: every algorithm takes f32 or f64 as its [`Real`], which is also the only door to
+//! `exp`, `tanh`, `sqrt` and their kin.
 //!
 //! Every function comes from `libm`, with and without `std`, so that the same source gives the
 //! same bits on the host and on the target; but in f32 sine and cosine, which libm computes in f64,

@@ -1,11 +1,13 @@
-//! Carving one caller-placed slice into matrices.
+//! Working memory. Beside each algorithm `foo(.., scratch: &mut [T])` stands a `const fn`,
+//! `foo_scratch`, with the number of values it needs: place an array of that length where you like,
+//! and give it to one algorithm after the other.
 //!
-//! Beside each algorithm `foo(.., scratch: &mut [T])` stands a `const fn` with the number of
-//! values it needs, so that the caller can place an array of exactly that size.
+//! [`Scratch`] is how the algorithms carve one slice into matrices; yours can do the same.
 
 use crate::error::ScratchError;
 use crate::matrix::MatMut;
 use crate::scalar::Real;
+use core::slice::SliceIndex;
 
 /// The uncarved rest of a scratch slice.
 pub struct Scratch<'a, T> {
@@ -55,5 +57,54 @@ impl<'a, T: Real> Scratch<'a, T> {
     #[inline]
     pub fn rest(self) -> &'a mut [T] {
         self.rest
+    }
+}
+
+/// Parts of a slice that are known to lie within it: an entry point has compared the lengths of its
+/// arguments with the network or the matrices, and what it carves follows from the same numbers.
+///
+/// What `slice[range]` says, without its panic. Assertions, where they are compiled in, as in every
+/// test, check each claim; without them a part that did not fit would be empty.
+pub(crate) trait Carve<T> {
+    /// `slice[range]`
+    fn part<R: SliceIndex<[T], Output = [T]>>(&self, range: R) -> &[T];
+
+    /// `slice[range]`, to write to.
+    fn part_mut<R: SliceIndex<[T], Output = [T]>>(&mut self, range: R) -> &mut [T];
+
+    /// The first `at` values and the others.
+    fn cut(&self, at: usize) -> (&[T], &[T]);
+
+    /// The first `at` values and the others, to write to.
+    fn cut_mut(&mut self, at: usize) -> (&mut [T], &mut [T]);
+}
+
+impl<T> Carve<T> for [T] {
+    #[inline(always)]
+    fn part<R: SliceIndex<[T], Output = [T]>>(&self, range: R) -> &[T] {
+        let part = self.get(range);
+        debug_assert!(part.is_some(), "a part beyond its slice");
+        part.unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn part_mut<R: SliceIndex<[T], Output = [T]>>(&mut self, range: R) -> &mut [T] {
+        let part = self.get_mut(range);
+        debug_assert!(part.is_some(), "a part beyond its slice");
+        part.unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn cut(&self, at: usize) -> (&[T], &[T]) {
+        let parts = self.split_at_checked(at);
+        debug_assert!(parts.is_some(), "a cut beyond its slice");
+        parts.unwrap_or_default()
+    }
+
+    #[inline(always)]
+    fn cut_mut(&mut self, at: usize) -> (&mut [T], &mut [T]) {
+        let parts = self.split_at_mut_checked(at);
+        debug_assert!(parts.is_some(), "a cut beyond its slice");
+        parts.unwrap_or_default()
     }
 }

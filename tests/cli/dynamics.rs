@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use nanocurv_cli::array::Array;
+use nanocurv_cli::desktop::Array;
 use nanocurv_cli::io::safetensors;
 use serde_json::Value;
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use nanocurv_cli::array::Array;
+use nanocurv_cli::desktop::Array;
 use nanocurv_cli::io::{network, safetensors};
 use serde_json::Value;
 

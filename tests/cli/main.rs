@@ -26,7 +26,7 @@ fn nanocurv() -> Command {
 
 /// A reference file, e.g. `classifier/x1.npy`.
 fn reference(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/reference").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/reference").join(path)
 }
 
 /// `ntk` on the network of a case with the given data.

@@ -133,7 +133,7 @@ fn the_optimizer_of_kfac_has_a_measured_row() {
     let row = &plan["measured"][1];
     assert_eq!(row["measured_as"], "kfac optimizer step 4-8-8-1 batch 8");
     assert_eq!(row["exact"], true);
-    let table = include_str!("../firmware/budgets.csv");
+    let table = include_str!("../../cli/data/budgets.csv");
     let line = table.lines().find(|l| l.starts_with("kfac optimizer step 4-8-8-1 batch 8,"));
     let scratch: u64 = line.unwrap().rsplit(',').next().unwrap().parse().unwrap();
     assert_eq!(part(&plan, "kfac step", "scratch")["bytes"], scratch);

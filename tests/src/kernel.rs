@@ -1,12 +1,13 @@
 //! The core's tangent kernel and Jacobian as row-major arrays, with exactly the scratch asked for.
 
+use crate::{mat, mat_mut};
 use nanocurv::linalg::{eigh, eigh_scratch};
 use nanocurv::network::{Mlp, forward, forward_scratch};
 use nanocurv::ntk::{
     Component, Directions, Pairing, Tape, jacobian_scratch, params_gram_scratch, square_tile,
     tape_len, tile, tile_scratch,
 };
-use nanocurv::{Mat, MatMut, Real, ntk};
+use nanocurv::{Mat, Real, ntk};
 
 /// The components of all parameter tensors, in the order of the parameters.
 pub fn components<T: Real>(net: &Mlp<'_, T>) -> Vec<Component> {
@@ -27,7 +28,7 @@ pub fn components<T: Real>(net: &Mlp<'_, T>) -> Vec<Component> {
 pub fn outputs<T: Real>(net: &Mlp<'_, T>, x: Mat<'_, T>) -> Vec<T> {
     let mut f = vec![T::ZERO; net.outputs() * x.cols()];
     let mut scratch = vec![T::ZERO; forward_scratch(net.layers(), x.cols())];
-    forward(net, x, MatMut::of(&mut f, net.outputs(), x.cols()), &mut scratch).unwrap();
+    forward(net, x, mat_mut(&mut f, net.outputs(), x.cols()), &mut scratch).unwrap();
     f
 }
 
@@ -39,7 +40,7 @@ pub fn jacobian<T: Real>(net: &Mlp<'_, T>, x: Mat<'_, T>) -> Vec<T> {
     let (rows, cols) = (net.params(), x.cols() * net.outputs());
     let mut j = vec![T::ZERO; rows * cols];
     let mut scratch = vec![T::ZERO; jacobian_scratch(net.layers(), x.cols())];
-    ntk::jacobian(net, x, MatMut::of(&mut j, rows, cols), &mut scratch).unwrap();
+    ntk::jacobian(net, x, mat_mut(&mut j, rows, cols), &mut scratch).unwrap();
     j
 }
 
@@ -51,7 +52,7 @@ pub fn params_gram<T: Real>(net: &Mlp<'_, T>, x: Mat<'_, T>) -> Vec<T> {
     let p = net.params();
     let mut gram = vec![T::ZERO; p * p];
     let mut scratch = vec![T::ZERO; params_gram_scratch(net.layers())];
-    ntk::params_gram(net, x, MatMut::of(&mut gram, p, p), &mut scratch).unwrap();
+    ntk::params_gram(net, x, mat_mut(&mut gram, p, p), &mut scratch).unwrap();
     gram
 }
 
@@ -69,7 +70,7 @@ pub fn square<T: Real>(
     let mut storage = vec![T::ZERO; tape_len(net.layers(), directions, n)];
     let tape = Tape::record(net, directions, x, &mut storage).unwrap();
     let (mut k, mut scratch) = (vec![T::ZERO; n * n], vec![T::ZERO; tile_scratch(n, n)]);
-    square_tile(net, &tape, component, MatMut::of(&mut k, n, n), &mut scratch).unwrap();
+    square_tile(net, &tape, component, mat_mut(&mut k, n, n), &mut scratch).unwrap();
     k
 }
 
@@ -98,9 +99,9 @@ pub fn between<T: Real>(
     let mut storage = vec![T::ZERO; tape_len(net.layers(), directions, m)];
     let cols = Tape::record(net, directions, x2, &mut storage).unwrap();
     let (mut k, mut scratch) = (vec![T::ZERO; n * m], vec![T::ZERO; tile_scratch(n, m)]);
-    let to = MatMut::of(&mut k, n, m);
+    let to = mat_mut(&mut k, n, m);
     tile(net, (&rows, &cols), pairing, component, to, &mut scratch).unwrap();
-    let k = Mat::of(&k, n, m);
+    let k = mat(&k, n, m);
     (0..n * m).map(|at| k.at(at / m, at % m)).collect()
 }
 
@@ -132,7 +133,7 @@ pub fn eigenvalues<T: Real>(matrix: &[T], n: usize) -> Vec<T> {
     let mut a = matrix.to_vec();
     let (mut values, mut vectors) = (vec![T::ZERO; n], vec![T::ZERO; n * n]);
     let mut scratch = vec![T::ZERO; eigh_scratch(n)];
-    let (a, vectors) = (MatMut::of(&mut a, n, n), MatMut::of(&mut vectors, n, n));
+    let (a, vectors) = (mat_mut(&mut a, n, n), mat_mut(&mut vectors, n, n));
     eigh(a, &mut values, vectors, &mut scratch).unwrap();
     values
 }

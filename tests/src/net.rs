@@ -1,5 +1,6 @@
 //! Networks with their parameters, as the core and as the dense references take them.
 
+use crate::mat;
 use nanocurv::network::{Activation, Layer, Mlp, Scale};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, Real};
@@ -33,7 +34,7 @@ impl<T: Real> Net<T> {
         let layers: Vec<Layer> = (0..=last)
             .map(|l| {
                 let activation = if l == last { Activation::Identity } else { activation };
-                Layer { bias, ..Layer::new(widths[l], widths[l + 1], activation) }
+                Layer::new(widths[l], widths[l + 1], activation).with_bias(bias)
             })
             .collect();
         let mut rng = Rng::seed(seed);
@@ -126,7 +127,7 @@ impl<T: Real> Net<T> {
     /// Inputs sample by sample as the core's batch, inputs x samples.
     pub fn batch<'a>(&self, x: &'a [T]) -> Mat<'a, T> {
         let inputs = self.layers[0].inputs;
-        Mat::of(x, inputs, x.len() / inputs)
+        mat(x, inputs, x.len() / inputs)
     }
 }
 

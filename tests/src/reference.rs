@@ -1,6 +1,7 @@
-//! The reference cases in `tests/data/reference`: computed with PyTorch autograd and curvlinops in
+//! The reference cases in `cli/data/reference`: computed with PyTorch autograd and curvlinops in
 //! float64.
 
+use crate::mat;
 use nanocurv::network::{Activation, Layer, Loss, Reduction, Targets};
 use nanocurv::{Mat, linalg};
 use std::fs;
@@ -46,13 +47,13 @@ pub struct Batch {
 impl Batch {
     /// The inputs, inputs x samples.
     pub fn x(&self) -> Mat<'_, f64> {
-        Mat::of(&self.x, self.x.len() / self.samples, self.samples)
+        mat(&self.x, self.x.len() / self.samples, self.samples)
     }
 
     /// The targets.
     pub fn targets(&self) -> Targets<'_, f64> {
         if self.labels.is_empty() {
-            Targets::Values(Mat::of(&self.y, self.y.len() / self.samples, self.samples))
+            Targets::Values(mat(&self.y, self.y.len() / self.samples, self.samples))
         } else {
             Targets::Labels(&self.labels)
         }
@@ -74,7 +75,8 @@ fn npy(path: PathBuf) -> (Vec<u64>, Vec<f64>) {
 impl Case {
     /// The case of a name.
     pub fn read(name: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("data/reference").join(name);
+        let folder =
+            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../cli/data/reference").join(name);
         let text = fs::read_to_string(folder.join("case.json")).expect("case.json");
         let case: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let sizes: Vec<usize> = case["sizes"]
@@ -89,13 +91,11 @@ impl Case {
         let layers = sizes
             .windows(2)
             .enumerate()
-            .map(|(l, w)| Layer {
-                inputs: w[0],
-                outputs: w[1],
-                bias,
-                activation: acts.get(l).map_or(Activation::Identity, |name| {
+            .map(|(l, w)| {
+                let activation = acts.get(l).map_or(Activation::Identity, |name| {
                     *Activation::ALL.iter().find(|a| a.name() == *name).expect("activation")
-                }),
+                });
+                Layer::new(w[0], w[1], activation).with_bias(bias)
             })
             .collect();
         let loss = match case["loss"].as_str().unwrap() {

@@ -5,7 +5,7 @@
 //! cancel to nothing carry the rounding of those that did not.
 
 use nanocurv::Real;
-use nanocurv_cli::check::Difference;
+use nanocurv_cli::dense::Difference;
 
 /// What an error may be, in each precision.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,7 +8,7 @@ use nanocurv::curvature::{
 };
 use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut};
+use nanocurv_tests::{mat, mat_mut};
 
 const PARAMS: usize = 19_933;
 const SAMPLES: usize = 50;
@@ -26,7 +26,7 @@ fn with_risk(work: impl FnOnce(Risk<'_, f64>)) {
     ];
     let theta = normal(PARAMS, 0.1, 1);
     let (x, y) = (normal(64 * SAMPLES, 1.0, 2), normal(33 * SAMPLES, 1.0, 3));
-    let batches = [Batch::values(Mat::of(&x, 64, SAMPLES), Mat::of(&y, 33, SAMPLES))];
+    let batches = [Batch::values(mat(&x, 64, SAMPLES), mat(&y, 33, SAMPLES))];
     let net = Mlp::new(&layers, &theta).unwrap();
     work(Risk::new(net, Loss::Mse, Reduction::Mean, &batches).unwrap());
 }
@@ -96,7 +96,7 @@ fn solves_estimates_and_sub_matrices_of_20_000_parameters_need_no_matrix() {
         let (rows, cols) = ([3, 6450, 9000, 16_590, PARAMS - 1], [0, 7000, 16_550, 19_000]);
         let mut entries = [0.0; 20];
         let mut scratch = vec![0.0; submatrix_scratch(risk.net().layers(), risk.tile(), true)];
-        let to = MatMut::of(&mut entries, 5, 4);
+        let to = mat_mut(&mut entries, 5, 4);
         submatrix(&hessian, &rows, &cols, to, &mut scratch).unwrap();
         let part = Submatrix::new(hessian, rows, cols).unwrap();
         let mut scratch = vec![0.0; part.scratch()];

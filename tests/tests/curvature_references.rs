@@ -8,8 +8,9 @@ use nanocurv::curvature::{
 };
 use nanocurv::kfac::{self, Bias, Damping, Ekfac, Factors, Fisher, Weights};
 use nanocurv::network::Mlp;
-use nanocurv::{Mat, MatMut, Real};
+use nanocurv::{Mat, Real};
 use nanocurv_tests::reference::{CASES, Case, relative_error};
+use nanocurv_tests::{mat, mat_mut};
 
 /// Computed by PyTorch and curvlinops in f64; f32 is held to the same arrays.
 fn tolerance<T: Real>() -> f64 {
@@ -42,9 +43,9 @@ fn with_risk<T: Real>(case: &Case, most: usize, f: impl FnOnce(Risk<'_, T>)) {
     let batches: Vec<_> = pieces
         .iter()
         .map(|(x, y, labels, count)| {
-            let x = Mat::of(x, inputs, *count);
+            let x = mat(x, inputs, *count);
             if labels.is_empty() {
-                Batch::values(x, Mat::of(y, outputs, *count))
+                Batch::values(x, mat(y, outputs, *count))
             } else {
                 Batch::labels(x, labels)
             }
@@ -59,10 +60,10 @@ fn both_routes<'a, T: Real>(operator: &impl RiskCurvature<'a, T>) -> [Vec<T>; 2]
     let (p, risk) = (operator.rows(), operator.risk());
     let (mut columns, mut structured) = (vec![T::ZERO; p * p], vec![T::ZERO; p * p]);
     let mut scratch = vec![T::ZERO; to_dense_scratch(p, operator.scratch())];
-    to_dense(operator, MatMut::of(&mut columns, p, p), &mut scratch).unwrap();
+    to_dense(operator, mat_mut(&mut columns, p, p), &mut scratch).unwrap();
     let hessian = operator.curvature() == Curvature::Hessian;
     let mut scratch = vec![T::ZERO; dense_scratch(risk.net().layers(), risk.tile(), hessian)];
-    dense(operator, MatMut::of(&mut structured, p, p), &mut scratch).unwrap();
+    dense(operator, mat_mut(&mut structured, p, p), &mut scratch).unwrap();
     [columns, structured]
 }
 
@@ -115,7 +116,7 @@ fn every_array<T: Real>() {
                 let transpose = nanocurv::curvature::Transpose(jacobian);
                 let mut scratch =
                     vec![T::ZERO; to_dense_scratch(jacobian.rows(), jacobian.scratch())];
-                let out = MatMut::of(&mut rows, p, jacobian.rows());
+                let out = mat_mut(&mut rows, p, jacobian.rows());
                 to_dense(&transpose, out, &mut scratch).unwrap();
                 close(&name("jacobian"), &rows, &expected("jacobian"));
             });
@@ -147,12 +148,12 @@ fn the_sub_matrices_of_the_cases_are_reached_by_both_routes() {
             let mut out = vec![0.0; rows.len() * cols.len()];
             let layers = risk.net().layers();
             let mut scratch = vec![0.0; submatrix_scratch(layers, risk.tile(), true)];
-            let to = MatMut::of(&mut out, rows.len(), cols.len());
+            let to = mat_mut(&mut out, rows.len(), cols.len());
             submatrix(&hessian, rows, cols, to, &mut scratch).unwrap();
             close(&case.name, &row_major(&out), &expected);
             let operator = Submatrix::new(hessian, rows, cols).unwrap();
             let mut scratch = vec![0.0; to_dense_scratch(cols.len(), operator.scratch())];
-            let to = MatMut::of(&mut out, rows.len(), cols.len());
+            let to = mat_mut(&mut out, rows.len(), cols.len());
             to_dense(&operator, to, &mut scratch).unwrap();
             close(&case.name, &row_major(&out), &expected);
         });
@@ -182,12 +183,12 @@ fn the_tutorials_off_diagonal_block_is_that_of_the_hessian() {
             assert!(expected.iter().any(|v| v.abs() > 1e-3));
             let mut out = vec![0.0; r.len() * c.len()];
             let mut scratch = vec![0.0; dense_scratch(layers, risk.tile(), true)];
-            block(&h, rows, cols, MatMut::of(&mut out, r.len(), c.len()), &mut scratch).unwrap();
+            block(&h, rows, cols, mat_mut(&mut out, r.len(), c.len()), &mut scratch).unwrap();
             close("block", &out, &expected);
             let (list_r, list_c): (Vec<_>, Vec<_>) = (r.clone().collect(), c.clone().collect());
             let operator = Submatrix::new(h, &list_r, &list_c).unwrap();
             let mut scratch = vec![0.0; to_dense_scratch(c.len(), operator.scratch())];
-            to_dense(&operator, MatMut::of(&mut out, r.len(), c.len()), &mut scratch).unwrap();
+            to_dense(&operator, mat_mut(&mut out, r.len(), c.len()), &mut scratch).unwrap();
             close("operator", &out, &expected);
         }
     });
@@ -239,7 +240,7 @@ fn kfac_and_ekfac_are_the_operators_of_curvlinops() {
                 let p = net.params();
                 let mut found = vec![0.0; p * p];
                 let mut scratch = vec![0.0; to_dense_scratch(p, operator.scratch())];
-                to_dense(&operator, MatMut::of(&mut found, p, p), &mut scratch).unwrap();
+                to_dense(&operator, mat_mut(&mut found, p, p), &mut scratch).unwrap();
                 close(&format!("{} {name}", case.name), &found, &expected);
             }
         });

@@ -10,21 +10,21 @@ use nanocurv::dynamics::flow::{self, Modes};
 use nanocurv::dynamics::modes::Mode;
 use nanocurv::dynamics::optimum::{w_min, w_min_scratch};
 use nanocurv::dynamics::reduction::{
-    moments, rank_one, reduce, reduce_network, reduce_network_scratch, reduce_scratch,
+    moments, rank_one, reduce, reduce_network_scratch, reduce_scratch,
 };
 use nanocurv::dynamics::risk::{Kind, TurningPoint, turning_points};
-use nanocurv::dynamics::spectrum::{
-    network_spectrum, two_layer_spectrum, two_layer_spectrum_scratch,
-};
+use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratch};
 use nanocurv::dynamics::train::{
-    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, train_network,
+    TwoLayer, constant_start, normal_start, rank_one_start, squared_error,
     two_layer_params, two_layer_scratch,
 };
 use nanocurv::dynamics::{DynamicsError, Rates};
+use nanocurv::fixed::dynamics::{network_spectrum, reduce_network, train_network};
 use nanocurv::linalg::dot;
 use nanocurv::network::Network;
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut, Real, SMatrix};
+use nanocurv::{Mat, Real, SMatrix};
+use nanocurv_tests::{mat, mat_mut};
 
 use support::{Published, close, published};
 
@@ -51,7 +51,7 @@ fn constant(data: &Published) -> Vec<f64> {
 fn moments_of<T: Real>(x: Mat<'_, T>, y: &[T]) -> (Vec<T>, Vec<T>) {
     let d = x.rows();
     let (mut s, mut b) = (vec![T::ZERO; d * d], vec![T::ZERO; d]);
-    moments(x, y, MatMut::of(&mut s, d, d), &mut b).unwrap();
+    moments(x, y, mat_mut(&mut s, d, d), &mut b).unwrap();
     (s, b)
 }
 
@@ -78,7 +78,7 @@ fn the_reduction_meets_the_published_run() {
     let start = 0.01 * f64::sqrt(HIDDEN as f64);
     let (mut z, mut u, mut done) = ([start; 2], start, 0);
     for (t, loss, risk, weight) in RUN {
-        reduce(Mat::of(&s, 2, 2), &b, RATES, t - done, &mut z, &mut u, &mut [0.0; 2]).unwrap();
+        reduce(mat(&s, 2, 2), &b, RATES, t - done, &mut z, &mut u, &mut [0.0; 2]).unwrap();
         done = t;
         let w = z.map(|z| u * z);
         close("loss", squared_error(data.x(), &data.y, &w), loss, 6e-9);
@@ -96,7 +96,7 @@ fn the_reduction_is_the_full_network_step_by_step() {
     {
         let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
         let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-        let x = Mat::of(&x, d, n);
+        let x = mat(&x, d, n);
         let mut theta = vec![0.0; two_layer_params(d, h)];
         if case == 0 {
             constant_start((0.01, 0.02), d, h, &mut theta).unwrap();
@@ -112,7 +112,7 @@ fn the_reduction_is_the_full_network_step_by_step() {
         let mut net = TwoLayer::new(&theta, d, h, &mut large).unwrap();
         for _ in 0..20 {
             net.train(x, &y, rates, 500).unwrap();
-            reduce(Mat::of(&s, d, d), &b, rates, 500, &mut z, &mut u, &mut small).unwrap();
+            reduce(mat(&s, d, d), &b, rates, 500, &mut z, &mut u, &mut small).unwrap();
             for (i, (w, z)) in net.total().iter().zip(&z).enumerate() {
                 assert!((w - u * z).abs() < 1e-12, "d {d}: w_{i}: {w} and {}", u * z);
             }
@@ -134,7 +134,7 @@ nanocurv::mlp! { Student: 3 => 20 identity => 1, no bias }
 
 /// The fronts for a named network: both ways over 10^4 steps, and its spectrum.
 #[test]
-fn the_typed_reduction_is_the_typed_training() {
+fn the_reduction_of_a_named_network_is_its_training() {
     let mut rng = Rng::seed(2);
     let x = SMatrix::<f64, 3, 6>::from_fn(|_, _| rng.normal());
     let y = SMatrix::<f64, 6, 1>::from_fn(|_, _| rng.normal());
@@ -156,10 +156,10 @@ fn the_typed_reduction_is_the_typed_training() {
     let (mut values, mut shares) = (SMatrix::<f64, 6, 1>::zeros(), SMatrix::<f64, 2, 6>::zeros());
     let mut scratch = [0.0; two_layer_spectrum_scratch(6, 20)];
     let rank =
-        network_spectrum(Student, &x, &trained, &mut values, &mut shares, &mut scratch).unwrap();
+        network_spectrum(Student, &trained, &x, &mut values, &mut shares, &mut scratch).unwrap();
     assert_eq!(rank, 3);
     let mut expected = [0.0; 6];
-    let out = MatMut::of(&mut scratch, 2, 6);
+    let out = mat_mut(&mut scratch[..12], 2, 6);
     let mut room = [0.0; two_layer_spectrum_scratch(6, 20)];
     two_layer_spectrum((&x).into(), &trained, 20, &mut expected, out, &mut room).unwrap();
     assert_eq!(values.as_slice(), expected);
@@ -198,15 +198,15 @@ fn w_min_is_least_squares_and_the_least_norm_interpolant() {
     // Fewer samples than features: an interpolant in the span of the samples.
     let x = [1.0, 2.0, 3.0, -1.0, 0.5, 2.0];
     let (y, mut w) = ([1.0, -2.0], [0.0; 3]);
-    w_min(Mat::of(&x, 3, 2), &y, &mut w, &mut [0.0; w_min_scratch(3, 2)]).unwrap();
-    assert!(squared_error(Mat::of(&x, 3, 2), &y, &w) < 1e-28);
+    w_min(mat(&x, 3, 2), &y, &mut w, &mut [0.0; w_min_scratch(3, 2)]).unwrap();
+    assert!(squared_error(mat(&x, 3, 2), &y, &w) < 1e-28);
     let normal = [2.0 * 2.0 - 3.0 * 0.5, -3.0 - 1.0 * 2.0, 1.0 * 0.5 + 2.0 * 1.0];
     let off: f64 = w.iter().zip(normal).map(|(w, n)| w * n).sum();
     assert!(off.abs() < 1e-13, "orthogonal to the span: {off}");
 
     // Gradient descent from 0 ends there: in one layer's worth of steps per mode.
     let twice = [1.0, 2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0, 3.0];
-    let error = w_min(Mat::of(&twice, 3, 3), &[1.0; 3], &mut w, &mut [0.0; 9]).unwrap_err();
+    let error = w_min(mat(&twice, 3, 3), &[1.0; 3], &mut w, &mut [0.0; 9]).unwrap_err();
     assert!(matches!(error, DynamicsError::Linalg(_)), "rank 1: {error}");
 }
 
@@ -222,7 +222,7 @@ fn spectrum(x: Mat<'_, f64>, net: &TwoLayer<'_, f64>) -> Spectrum {
     net.write_to(&mut theta).unwrap();
     let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
     let mut scratch = vec![0.0; two_layer_spectrum_scratch(n, h)];
-    let out = MatMut::of(&mut shares, 2, n);
+    let out = mat_mut(&mut shares, 2, n);
     let rank = two_layer_spectrum(x, &theta, h, &mut values, out, &mut scratch).unwrap();
     Spectrum { rank, values, shares: shares.chunks(2).map(|c| [c[0], c[1]]).collect() }
 }
@@ -234,7 +234,7 @@ fn training_on_moments_is_training_on_the_samples() {
     for (d, n, h) in [(2, 10, 50), (5, 3, 9), (3, 20, 8), (1, 1, 1)] {
         let x: Vec<f64> = (0..d * n).map(|_| rng.normal()).collect();
         let y: Vec<f64> = (0..n).map(|_| rng.normal()).collect();
-        let x = Mat::of(&x, d, n);
+        let x = mat(&x, d, n);
         let mut theta = vec![0.0; two_layer_params(d, h)];
         normal_start(&mut rng, (0.3, 0.3), d, h, &mut theta).unwrap();
         let (s, b) = moments_of(x, &y);
@@ -245,7 +245,7 @@ fn training_on_moments_is_training_on_the_samples() {
             net.write_to(&mut out).unwrap();
             assert_eq!(out, theta);
             if by_moments {
-                net.train_on_moments(Mat::of(&s, d, d), &b, RATES, 2000).unwrap();
+                net.train_on_moments(mat(&s, d, d), &b, RATES, 2000).unwrap();
             } else {
                 net.train(x, &y, RATES, 2000).unwrap();
             }
@@ -298,15 +298,15 @@ fn every_width_trains_as_the_formula_says() {
             let mut expected = start.clone();
             plain_descent(&x, &y, rates, 300, &mut expected, d);
 
-            let (s, b) = moments_of(Mat::of(&x, d, n), &y);
+            let (s, b) = moments_of(mat(&x, d, n), &y);
             let mut scratch = vec![0.0; two_layer_scratch(d, h)];
             let mut found = start.clone();
             for by_moments in [false, true] {
                 let mut net = TwoLayer::new(&start, d, h, &mut scratch).unwrap();
                 if by_moments {
-                    net.train_on_moments(Mat::of(&s, d, d), &b, rates, 300).unwrap();
+                    net.train_on_moments(mat(&s, d, d), &b, rates, 300).unwrap();
                 } else {
-                    net.train(Mat::of(&x, d, n), &y, rates, 300).unwrap();
+                    net.train(mat(&x, d, n), &y, rates, 300).unwrap();
                 }
                 assert_eq!(net.iteration(), 300);
                 net.write_to(&mut found).unwrap();
@@ -320,7 +320,7 @@ fn every_width_trains_as_the_formula_says() {
             let mut scratch = vec![0.0; two_layer_scratch(d, h)];
             let mut net = TwoLayer::new(&start, d, h, &mut scratch).unwrap();
             let rates = Rates { first: 2e-3, second: 5e-4 };
-            net.train(Mat::of(&x, d, n), &y, rates, 300).unwrap();
+            net.train(mat(&x, d, n), &y, rates, 300).unwrap();
             let mut found = start.clone();
             net.write_to(&mut found).unwrap();
             for (found, expected) in found.iter().zip(&expected) {
@@ -351,7 +351,7 @@ fn a_step_is_the_gradient_by_every_weight() {
     let rates = Rates { first: 1e-3, second: 3e-3 };
     let mut scratch = vec![0.0; two_layer_scratch(d, h)];
     let mut net = TwoLayer::new(&theta, d, h, &mut scratch).unwrap();
-    net.train(Mat::of(&x, d, n), &y, rates, 1).unwrap();
+    net.train(mat(&x, d, n), &y, rates, 1).unwrap();
     let mut after = vec![0.0; theta.len()];
     net.write_to(&mut after).unwrap();
     for i in 0..theta.len() {
@@ -460,7 +460,7 @@ fn the_closed_form_is_the_limit_of_small_steps_of_training() {
         let (mut z, mut u) = ([a], b);
         let steps = (t / (2.0 * eta)).round() as u64;
         let gram = [lambda];
-        reduce(Mat::of(&gram, 1, 1), &[s], Rates::same(eta), steps, &mut z, &mut u, &mut [0.0])
+        reduce(mat(&gram, 1, 1), &[s], Rates::same(eta), steps, &mut z, &mut u, &mut [0.0])
             .unwrap();
         (u * z[0] - exact).abs()
     };
@@ -487,7 +487,7 @@ fn the_flow_conserves_what_descent_moves_in_proportion_to_its_rates() {
         let rates = Rates { first: rates.first * scale, second: rates.second * scale };
         let (mut u, mut z) = (0.2, [0.3, 0.1]);
         let steps = (20.0 / scale) as u64;
-        reduce(Mat::of(&s, 2, 2), &b, rates, steps, &mut z, &mut u, &mut [0.0; 2]).unwrap();
+        reduce(mat(&s, 2, 2), &b, rates, steps, &mut z, &mut u, &mut [0.0; 2]).unwrap();
         scale * flow::conserved(rates, u, &z) - before
     };
     let ratio = drift(1e-2) / drift(1e-3);
@@ -579,13 +579,13 @@ fn single_precision_follows_double() {
     let mut scratch = vec![0.0; two_layer_scratch(2, HIDDEN)];
     let mut net = TwoLayer::new(&theta, 2, HIDDEN, &mut scratch).unwrap();
     let rates = Rates::same(1e-3_f32);
-    let (s, b) = moments_of(Mat::of(&x, 2, 10), &y);
+    let (s, b) = moments_of(mat(&x, 2, 10), &y);
     let start = 0.01 * 50.0_f32.sqrt();
     let (mut z, mut u) = ([start; 2], start);
     let mut done = 0;
     for (t, .., weight) in RUN {
-        net.train(Mat::of(&x, 2, 10), &y, rates, t - done).unwrap();
-        reduce(Mat::of(&s, 2, 2), &b, rates, t - done, &mut z, &mut u, &mut [0.0; 2]).unwrap();
+        net.train(mat(&x, 2, 10), &y, rates, t - done).unwrap();
+        reduce(mat(&s, 2, 2), &b, rates, t - done, &mut z, &mut u, &mut [0.0; 2]).unwrap();
         done = t;
         for i in 0..2 {
             // Thousands of steps through an escape from a saddle: rounding grows with the weight.
@@ -610,7 +610,7 @@ fn divergence_stops_with_its_iteration() {
     let (s, b) = moments_of(data.x(), &data.y);
     let (mut z, mut u) = ([0.07; 2], 0.07);
     let error =
-        reduce(Mat::of(&s, 2, 2), &b, fast, 1_000_000, &mut z, &mut u, &mut [0.0; 2]).unwrap_err();
+        reduce(mat(&s, 2, 2), &b, fast, 1_000_000, &mut z, &mut u, &mut [0.0; 2]).unwrap_err();
     let DynamicsError::Diverged { iteration: reduced } = error else { panic!("{error}") };
     assert!(full.abs_diff(reduced) <= 1, "{full} and {reduced}");
     assert!(error.to_string().contains("lower the learning rates"));
@@ -628,9 +628,9 @@ fn wrong_shapes_and_numbers_name_their_argument() {
     assert_eq!(error.to_string(), "y: needed 10, found 9");
     let mut broken = data.x.clone();
     broken[13] = f64::NAN;
-    let error = net.train(Mat::of(&broken, 2, 10), &data.y, RATES, 1).unwrap_err();
+    let error = net.train(mat(&broken, 2, 10), &data.y, RATES, 1).unwrap_err();
     assert_eq!(error.to_string(), "x: value 13 is not finite");
-    let error = net.train(Mat::of(&data.x, 1, 20), &data.y, RATES, 1).unwrap_err();
+    let error = net.train(mat(&data.x, 1, 20), &data.y, RATES, 1).unwrap_err();
     assert_eq!(error.to_string(), "x rows: needed 2, found 1");
 }
 
@@ -649,23 +649,20 @@ fn each_scratch_function_is_exact() {
     exact(two_layer_scratch(2, HIDDEN), &|s| TwoLayer::new(&theta, 2, HIDDEN, s).map(|_| ()));
     let gram = [100.0, 0.0, 0.0, 1.0];
     exact(reduce_scratch(2), &|s| {
-        reduce(Mat::of(&gram, 2, 2), &[1.0; 2], RATES, 5, &mut [0.1; 2], &mut 0.1, s)
+        reduce(mat(&gram, 2, 2), &[1.0; 2], RATES, 5, &mut [0.1; 2], &mut 0.1, s)
     });
     let modes = Modes::new(&[100.0, 1.0], &[1.0; 2], &[0.0; 2]).unwrap();
     exact(flow::integrate_scratch(2), &|s| {
         flow::integrate(modes, RATES, 0.1, 5, &mut 0.1, &mut [0.1; 2], s)
     });
     exact(w_min_scratch(2, 10), &|s| w_min(data.x(), &data.y, &mut [0.0; 2], s));
-    exact(w_min_scratch(10, 2), &|s| {
-        w_min(Mat::of(&data.x, 10, 2), &data.y[..2], &mut [0.0; 10], s)
-    });
+    exact(w_min_scratch(10, 2), &|s| w_min(mat(&data.x, 10, 2), &data.y[..2], &mut [0.0; 10], s));
     for n in [10, 40] {
         let x = vec![1.0; 2 * n];
         exact(two_layer_spectrum_scratch(n, HIDDEN), &|s| {
             let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
-            let shares = MatMut::of(&mut shares, 2, n);
-            two_layer_spectrum(Mat::of(&x, 2, n), &theta, HIDDEN, &mut values, shares, s)
-                .map(|_| ())
+            let shares = mat_mut(&mut shares, 2, n);
+            two_layer_spectrum(mat(&x, 2, n), &theta, HIDDEN, &mut values, shares, s).map(|_| ())
         });
     }
 }

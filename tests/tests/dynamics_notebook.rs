@@ -12,7 +12,7 @@ use nanocurv::dynamics::teacher::{Modulation, Teacher, apply_map, teacher_scratc
 use nanocurv::dynamics::train::{TwoLayer, rank_one_start, squared_error, two_layer_scratch};
 use nanocurv::linalg::{dot, jacobi_eigh};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut};
+use nanocurv_tests::{mat, mat_mut};
 use support::{Published, close, published};
 
 const KAPPA: Teacher<'_, f64> = Teacher {
@@ -28,9 +28,9 @@ const KAPPA: Teacher<'_, f64> = Teacher {
 /// Eigenvalues (descending) and eigenvectors of `X^T X`.
 fn eigen(x: &[f64]) -> ([f64; 2], [[f64; 2]; 2]) {
     let (mut s, mut b) = ([0.0; 4], [0.0; 2]);
-    moments(Mat::of(x, 2, 10), &[0.0; 10], MatMut::of(&mut s, 2, 2), &mut b).unwrap();
+    moments(mat(x, 2, 10), &[0.0; 10], mat_mut(&mut s, 2, 2), &mut b).unwrap();
     let (mut values, mut vectors) = ([0.0; 2], [0.0; 4]);
-    jacobi_eigh(MatMut::of(&mut s, 2, 2), &mut values, MatMut::of(&mut vectors, 2, 2)).unwrap();
+    jacobi_eigh(mat_mut(&mut s, 2, 2), &mut values, mat_mut(&mut vectors, 2, 2)).unwrap();
     ([values[1], values[0]], [[vectors[2], vectors[3]], [vectors[0], vectors[1]]])
 }
 
@@ -45,15 +45,15 @@ fn the_modulated_singular_values_are_those_of_the_data_in_use() {
     let data = published();
     let (mut map, mut singular_values) = ([0.0; 4], [0.0; 2]);
     let mut scratch = [0.0; teacher_scratch(2)];
-    let out = MatMut::of(&mut map, 2, 2);
-    KAPPA.fit(Mat::of(&data.x0, 2, 10), out, &mut singular_values, &mut scratch).unwrap();
+    let out = mat_mut(&mut map, 2, 2);
+    KAPPA.fit(mat(&data.x0, 2, 10), out, &mut singular_values, &mut scratch).unwrap();
     assert_eq!(singular_values, [10.0, 1.0]);
     // map[j] is column j; the file holds rows.
     for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         close("map", map[j * 2 + i], data.map[i * 2 + j], 1e-13);
     }
     let mut x = data.x0.clone();
-    apply_map(Mat::of(&map, 2, 2), MatMut::of(&mut x, 2, 10), &mut [0.0; 2]);
+    apply_map(mat(&map, 2, 2), mat_mut(&mut x, 2, 10), &mut [0.0; 2]);
     x.iter().zip(&data.x).for_each(|(x, published)| close("x", *x, *published, 1e-13));
     let (lambda, vectors) = eigen(&x);
     close("lambda_1", lambda[0], 100.0, 1e-12);
@@ -75,7 +75,7 @@ fn the_eigenbasis_must_be_that_of_the_data_in_use() {
     let x = data.standardised();
     let (lambda, vectors) = eigen(&x);
     let (mut s, mut b) = ([0.0; 4], [0.0; 2]);
-    moments(Mat::of(&x, 2, 10), &data.y, MatMut::of(&mut s, 2, 2), &mut b).unwrap();
+    moments(mat(&x, 2, 10), &data.y, mat_mut(&mut s, 2, 2), &mut b).unwrap();
     let residual: Vec<f64> =
         x.chunks(2).zip(&data.y).map(|(sample, y)| y - sample[0] - sample[1]).collect();
 
@@ -116,13 +116,13 @@ fn the_weight_error_is_measured_to_the_weights_that_made_the_targets() {
     let centred: Vec<f64> = clean.iter().map(|y| y - mean).collect();
     let (x, mut w) = (data.standardised(), [0.0; 2]);
     let mut scratch = [0.0; w_min_scratch(2, 10)];
-    w_min(Mat::of(&x, 2, 10), &centred, &mut w, &mut scratch).unwrap();
+    w_min(mat(&x, 2, 10), &centred, &mut w, &mut scratch).unwrap();
     close("effective teacher", w[0], 3.1102293, 5e-8);
     close("effective teacher", w[1], 0.3043900, 5e-8);
     assert!(weight_error(&w, &[1.0, 1.0]).unwrap() > 2.0, "a perfect fit counted as a large error");
     assert!(weight_error(&w, &data.deviation).unwrap() < 1e-24);
     // And a network without biases cannot fit the mean of targets that are not centred.
-    assert!(squared_error(Mat::of(&x, 2, 10), &clean, &w) > 10.0 * mean * mean * 0.999);
+    assert!(squared_error(mat(&x, 2, 10), &clean, &w) > 10.0 * mean * mean * 0.999);
     // On the data as the teacher made them, the noise-free optimum is the teacher.
     w_min(data.x(), &clean, &mut w, &mut scratch).unwrap();
     assert!(weight_error(&w, &[1.0, 1.0]).unwrap() < 1e-24);
@@ -143,8 +143,8 @@ fn the_standardised_run_is_reproduced_and_has_no_double_descent() {
         (10_000, 27.47434826),
     ];
     for (t, loss) in run {
-        net.train(Mat::of(&x, 2, 10), &data.y, Rates::same(1e-3), t - net.iteration()).unwrap();
-        close("loss", squared_error(Mat::of(&x, 2, 10), &data.y, net.total()), loss, 6e-9);
+        net.train(mat(&x, 2, 10), &data.y, Rates::same(1e-3), t - net.iteration()).unwrap();
+        close("loss", squared_error(mat(&x, 2, 10), &data.y, net.total()), loss, 6e-9);
     }
     close("w_1", net.total()[0], 3.4437569266, 6e-11);
     close("w_2", net.total()[1], 0.2978370487, 6e-11);
@@ -162,10 +162,10 @@ fn full_after(data: &Published, steps: u64) -> Vec<f64> {
 fn the_constant_start_reduces_with_the_root_of_the_width() {
     let data = published();
     let (mut s, mut b) = ([0.0; 4], [0.0; 2]);
-    moments(data.x(), &data.y, MatMut::of(&mut s, 2, 2), &mut b).unwrap();
+    moments(data.x(), &data.y, mat_mut(&mut s, 2, 2), &mut b).unwrap();
     let from = |start: f64, steps: u64| {
         let (mut z, mut u) = ([start; 2], start);
-        let s = Mat::of(&s, 2, 2);
+        let s = mat(&s, 2, 2);
         reduce(s, &b, Rates::same(1e-3), steps, &mut z, &mut u, &mut [0.0; 2]).unwrap();
         z.map(|z| u * z)
     };
@@ -205,10 +205,10 @@ fn spectrum(x: &[f64], net: &TwoLayer<'_, f64>) -> (usize, Vec<f64>, Vec<[f64; 2
     let n = x.len() / 2;
     let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
     let mut scratch = vec![0.0; two_layer_spectrum_scratch(n, 50)];
-    let out = MatMut::of(&mut shares, 2, n);
+    let out = mat_mut(&mut shares, 2, n);
     let mut theta = vec![0.0; 150];
     net.write_to(&mut theta).unwrap();
-    let x = Mat::of(x, 2, n);
+    let x = mat(x, 2, n);
     let rank = two_layer_spectrum(x, &theta, 50, &mut values, out, &mut scratch).unwrap();
     (rank, values, shares.chunks(2).map(|c| [c[0], c[1]]).collect())
 }

@@ -1,10 +1,11 @@
 //! The teacher's options, each by what it promises about the data.
 
+use nanocurv::Real;
 use nanocurv::dynamics::DynamicsError;
 use nanocurv::dynamics::teacher::{Modulation, Scales, Teacher, teacher_scratch};
 use nanocurv::linalg::{dot, jacobi_eigh, syrk_nt};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut, Real};
+use nanocurv_tests::{mat, mat_mut};
 
 struct Sample<T> {
     x: Vec<T>,
@@ -30,9 +31,9 @@ fn try_sample<T: Real>(
     teacher.sample(
         &mut Rng::seed(seed),
         &mut sample.beta,
-        MatMut::of(&mut sample.x, d, n),
+        mat_mut(&mut sample.x, d, n),
         &mut sample.y,
-        MatMut::of(&mut sample.map, d, d),
+        mat_mut(&mut sample.map, d, d),
         &mut sample.singular_values,
         &mut vec![T::ZERO; teacher_scratch(d)],
     )?;
@@ -46,8 +47,8 @@ fn sample(teacher: &Teacher<'_, f64>, d: usize, n: usize) -> Sample<f64> {
 /// Squared singular values, descending, and the right singular vectors as columns.
 fn spectrum(x: &[f64], d: usize) -> (Vec<f64>, Vec<Vec<f64>>) {
     let (mut gram, mut values, mut vectors) = (vec![0.0; d * d], vec![0.0; d], vec![0.0; d * d]);
-    syrk_nt(1.0, Mat::of(x, d, x.len() / d), 0.0, MatMut::of(&mut gram, d, d)).unwrap();
-    jacobi_eigh(MatMut::of(&mut gram, d, d), &mut values, MatMut::of(&mut vectors, d, d)).unwrap();
+    syrk_nt(1.0, mat(x, d, x.len() / d), 0.0, mat_mut(&mut gram, d, d)).unwrap();
+    jacobi_eigh(mat_mut(&mut gram, d, d), &mut values, mat_mut(&mut vectors, d, d)).unwrap();
     values.reverse();
     (values, vectors.chunks(d).rev().map(<[f64]>::to_vec).collect())
 }
@@ -156,7 +157,7 @@ fn test_data_share_the_map_and_have_no_noise() {
     };
     let s = sample(&teacher, 3, 12);
     let (mut x, mut y) = (vec![0.0; 3 * 20_000], vec![0.0; 20_000]);
-    let (map, out) = (Mat::of(&s.map, 3, 3), MatMut::of(&mut x, 3, 20_000));
+    let (map, out) = (mat(&s.map, 3, 3), mat_mut(&mut x, 3, 20_000));
     let mut scratch = vec![0.0; teacher_scratch(3)];
     teacher.sample_test(&mut Rng::seed(9), &s.beta, map, out, &mut y, &mut scratch).unwrap();
     assert!(x.chunks(3).zip(&y).all(|(x, y)| (dot(x, &s.beta) - y).abs() < 1e-12));
@@ -280,9 +281,9 @@ fn the_scratch_is_exact_and_settings_are_checked() {
         teacher.sample(
             &mut Rng::seed(1),
             &mut vec![1.0; d],
-            MatMut::of(&mut vec![0.0; d * n], d, n),
+            mat_mut(&mut vec![0.0; d * n], d, n),
             &mut vec![0.0; n],
-            MatMut::of(&mut vec![0.0; d * d], d, d),
+            mat_mut(&mut vec![0.0; d * d], d, d),
             &mut vec![0.0; d],
             &mut vec![0.0; scratch],
         )

@@ -7,6 +7,7 @@
 mod targets;
 
 use nanocurv::random::Rng;
+use nanocurv_cli::desktop::Array;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -46,7 +47,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// What a target starts from.
 fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/data");
     let of = |extension| -> Vec<Vec<u8>> {
         files(&folder, extension).iter().map(|path| std::fs::read(path).unwrap()).collect()
     };
@@ -77,11 +78,13 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
 }
 
 fn npz() -> Vec<u8> {
-    let mut report = nanocurv_cli::report::Report::new();
-    report.array("x", nanocurv_cli::array::Array::new(&[2, 2], vec![1.0_f64, 2.0, 3.0, 4.0]));
-    report.array("0.weight", nanocurv_cli::array::Array::new(&[1, 2], vec![1.0_f32, 2.0]));
+    let arrays = [
+        ("x", Array::new(&[2, 2], vec![1.0_f64, 2.0, 3.0, 4.0])),
+        ("0.weight", Array::new(&[1, 2], vec![1.0_f32, 2.0])),
+    ];
     let mut bytes = std::io::Cursor::new(Vec::new());
-    nanocurv_cli::io::npz::write(&mut bytes, &report).unwrap();
+    let arrays = arrays.iter().map(|(name, array)| (*name, array));
+    nanocurv_cli::io::npz::write(&mut bytes, arrays).unwrap();
     bytes.into_inner()
 }
 

@@ -1,10 +1,11 @@
 //! K-FAC and EKFAC from networks, against curvlinops and against each other.
 
 use nanocurv::kfac::{self, Bias, Damping, Ekfac, Factors, Fisher, KfacError, Weights};
+use nanocurv::linalg;
 use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction, Scale, Targets, layer::params};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, linalg};
 use nanocurv_tests::reference::{CASES, Case, dense, distance, relative_error};
+use nanocurv_tests::{mat, mat_mut};
 
 const TOLERANCE: f64 = 1e-10;
 
@@ -253,7 +254,7 @@ fn ggn(case: &Case) -> Vec<f64> {
                 let net = Mlp::new(&case.layers, theta).unwrap();
                 let mut f = vec![0.0; o];
                 let mut scratch = vec![0.0; nanocurv::network::forward_scratch(&case.layers, 1)];
-                let to = nanocurv::MatMut::of(&mut f, o, 1);
+                let to = mat_mut(&mut f, o, 1);
                 nanocurv::network::forward(&net, x, to, &mut scratch).unwrap();
                 f
             };
@@ -275,9 +276,9 @@ fn ggn(case: &Case) -> Vec<f64> {
             }
             for j in 0..p {
                 let mut column = jacobian[j * o..(j + 1) * o].to_vec();
-                let to = nanocurv::MatMut::of(&mut column, o, 1);
+                let to = mat_mut(&mut column, o, 1);
                 let targets = batch.targets().range(n, 1);
-                case.loss.hessian_product(Mat::of(&f, o, 1), targets, to).unwrap();
+                case.loss.hessian_product(mat(&f, o, 1), targets, to).unwrap();
                 for i in 0..p {
                     sum[i + j * p] += c * linalg::dot(&jacobian[i * o..(i + 1) * o], &column);
                 }
@@ -413,7 +414,7 @@ fn exactly_the_scratch_asked_for_is_enough() {
     let layers = [Layer::new(3, 4, Activation::Tanh), Layer::new(4, 2, Activation::Identity)];
     let theta: Vec<f64> = (0..params(&layers)).map(|i| (i as f64).sin()).collect();
     let (x, y) = ([0.3; 15], [0.1; 10]);
-    let (x, y) = (Mat::of(&x, 3, 5), Targets::Values(Mat::of(&y, 2, 5)));
+    let (x, y) = (mat(&x, 3, 5), Targets::Values(mat(&y, 2, 5)));
     let net = Mlp::new(&layers, &theta).unwrap();
     let weights = Weights::batch(Loss::Mse, Reduction::Mean, 5, 2);
     let mut data = vec![0.0; kfac::factors_len(&layers)];

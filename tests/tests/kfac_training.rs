@@ -4,9 +4,10 @@ use nanocurv::kfac::{
     self, Corrected, Damping, Exact, Factored, Factors, Fisher, Inverse, KfacError, Optimizer,
     Progress, Report, Representation, Schedule, Settings, StepRule, Weights,
 };
-use nanocurv::network::{Activation, Architecture, Layer, Loss, Mlp, Reduction, Targets};
+use nanocurv::network::{Activation, Architecture, Layer, Loss, Mlp, Targets};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, Real};
+use nanocurv_tests::mat;
 use nanocurv_tests::reference::{CASES, Case, relative_error};
 
 const TOLERANCE: f64 = 1e-10;
@@ -79,8 +80,8 @@ impl<T: Real> Problem<T> {
     }
 
     fn batch(&self, from: usize, n: usize) -> (Mat<'_, T>, Targets<'_, T>) {
-        let x = Mat::of(&self.x, 3, self.samples).columns_range(from, n);
-        let y = Mat::of(&self.y, 1, self.samples).columns_range(from, n);
+        let x = mat(&self.x, 3, self.samples).columns_range(from, n);
+        let y = mat(&self.y, 1, self.samples).columns_range(from, n);
         (x, Targets::Values(y))
     }
 
@@ -135,13 +136,8 @@ fn single_precision_learns_too() {
 #[test]
 fn a_stream_of_single_samples_is_learnt_with_fixed_steps() {
     let problem = Problem::<f64>::new(64);
-    let settings = Settings {
-        step: StepRule::Fixed { rate: 0.003, momentum: 0.9, limit: Some(1e-2) },
-        schedule: None,
-        decay: 0.99,
-        refresh: 5,
-        ..Settings::standard(Loss::Mse)
-    };
+    let step = StepRule::Fixed { rate: 0.003, momentum: 0.9, limit: Some(1e-2) };
+    let settings = Settings::new(Loss::Mse, step).with_decay(0.99).with_refresh(5);
     for (theta, reports) in [
         problem.train::<Factored>(settings, 0.1, 3000, 1),
         problem.train::<Corrected>(settings, 0.1, 3000, 1),
@@ -160,12 +156,9 @@ fn least_squares_is_solved_in_one_step() {
     let mut rng = Rng::seed(3);
     let x: Vec<f64> = (0..30).map(|_| rng.normal()).collect();
     let y: Vec<f64> = (0..20).map(|_| rng.normal()).collect();
-    let (x, y) = (Mat::of(&x, 3, 10), Targets::Values(Mat::of(&y, 2, 10)));
+    let (x, y) = (mat(&x, 3, 10), Targets::Values(mat(&y, 2, 10)));
     let mut theta: Vec<f64> = (0..8).map(|_| rng.normal()).collect();
-    let settings = Settings {
-        schedule: Some(Schedule { interval: 1, ..Schedule::standard() }),
-        ..Settings::standard(Loss::Mse)
-    };
+    let settings = Settings::standard(Loss::Mse).with_schedule(Schedule::new(0.95, 1));
     let mut state =
         [0.0; kfac::optimizer_len(&[Layer::new(3, 2, Activation::Identity)], Inverse::Exact)];
     let mut scratch = vec![0.0; kfac::optimizer_scratch(&layers, Inverse::Exact, 10)];
@@ -187,12 +180,12 @@ fn least_squares_is_solved_in_one_step() {
 fn the_quadratic_step_is_the_minimum_along_both_directions() {
     let problem = Problem::<f64>::new(32);
     // No change along either direction lowers the model any more: M w + b = 0.
-    let settings = Settings { schedule: None, ..Settings::standard(Loss::Mse) };
+    let settings = Settings::standard(Loss::Mse).with_constant_lambda();
     let (_, reports) = problem.train::<Factored>(settings, 0.5, 3, 32);
     assert_eq!(reports[0].coefficients.1, 0.0, "no update before the first");
     assert!(reports[1].coefficients.1 != 0.0);
     assert!(reports.iter().all(|r| r.predicted < 0.0));
-    let without = Settings { step: StepRule::Quadratic { momentum: false }, ..settings };
+    let without = settings.with_step(StepRule::Quadratic { momentum: false });
     let (_, alone) = problem.train::<Factored>(without, 0.5, 2, 32);
     assert_eq!(alone[0].coefficients, reports[0].coefficients);
     assert_eq!(alone[0].predicted, reports[0].predicted);
@@ -206,7 +199,7 @@ fn the_quadratic_step_is_the_minimum_along_both_directions() {
 fn a_saved_run_goes_on_bit_for_bit() {
     fn check<R: Representation>() {
         let problem = Problem::<f32>::new(32);
-        let settings = Settings { refresh: 3, ..Settings::standard(Loss::Mse) };
+        let settings = Settings::standard(Loss::Mse).with_refresh(3);
         let (straight, _) = problem.train::<R>(settings, 1.0, 20, 32);
         let net = Architecture::new(&problem.layers).unwrap();
         let mut theta = problem.theta.clone();
@@ -237,11 +230,9 @@ fn a_saved_run_goes_on_bit_for_bit() {
 #[test]
 fn a_step_into_the_void_is_not_taken_and_raises_the_damping() {
     let problem = Problem::<f32>::new(16);
-    let settings = Settings {
-        step: StepRule::Fixed { rate: 1e38, momentum: 0.0, limit: None },
-        schedule: Some(Schedule { interval: 1, ..Schedule::standard() }),
-        ..Settings::standard(Loss::Mse)
-    };
+    let settings = Settings::standard(Loss::Mse)
+        .with_step(StepRule::Fixed { rate: 1e38, momentum: 0.0, limit: None })
+        .with_schedule(Schedule::new(0.95, 1));
     let mut state = vec![0.0; kfac::optimizer_len(&problem.layers, Inverse::Factored)];
     let mut scratch = vec![0.0; kfac::optimizer_scratch(&problem.layers, Inverse::Factored, 16)];
     let net = Architecture::new(&problem.layers).unwrap();
@@ -259,10 +250,9 @@ fn a_step_into_the_void_is_not_taken_and_raises_the_damping() {
 #[test]
 fn the_norm_limit_holds_and_does_not_touch_short_steps() {
     let problem = Problem::<f64>::new(16);
-    let fixed = |limit| Settings {
-        step: StepRule::Fixed { rate: 0.5, momentum: 0.0, limit },
-        schedule: None,
-        ..Settings::standard(Loss::Mse)
+    let fixed = |limit| {
+        let step = StepRule::Fixed { rate: 0.5, momentum: 0.0, limit };
+        Settings::new(Loss::Mse, step).with_decay(0.95)
     };
     let rate = |limit| {
         let (_, reports) = problem.train::<Factored>(fixed(limit), 0.1, 1, 16);
@@ -279,10 +269,7 @@ fn exactly_the_scratch_and_the_state_asked_for_are_enough() {
     fn check<R: Representation>() {
         let problem = Problem::<f64>::new(5);
         let net = Architecture::new(&problem.layers).unwrap();
-        let settings = Settings {
-            schedule: Some(Schedule { interval: 1, ..Schedule::standard() }),
-            ..Settings::standard(Loss::Mse)
-        };
+        let settings = Settings::standard(Loss::Mse).with_schedule(Schedule::new(0.95, 1));
         let len = kfac::optimizer_len(&problem.layers, R::INVERSE);
         let needed = kfac::optimizer_scratch(&problem.layers, R::INVERSE, 5);
         let progress = Progress::start(1.0, 0.9);
@@ -317,8 +304,7 @@ fn classification_and_other_fishers_learn() {
     let net = Architecture::new(&case.layers).unwrap();
     for kind in 0..3 {
         let mut rng = Rng::seed(5);
-        let settings =
-            Settings { reduction: Reduction::Mean, ..Settings::standard(Loss::CrossEntropy) };
+        let settings = Settings::standard(Loss::CrossEntropy);
         let inverse = Inverse::Corrected;
         let mut state = vec![0.0; kfac::optimizer_len(&case.layers, inverse)];
         let mut scratch = vec![0.0; kfac::optimizer_scratch(&case.layers, inverse, batch.samples)];

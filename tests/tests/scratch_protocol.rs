@@ -91,7 +91,7 @@ fn positive(n: usize, seed: u64) -> Vec<f64> {
 fn networks() -> Vec<(Vec<Layer>, Vec<f64>)> {
     let tanh = Activation::Tanh;
     let last = |inputs| Layer::new(inputs, 2, Activation::Identity);
-    let no_bias = |layer: Layer| Layer { bias: false, ..layer };
+    let no_bias = |layer: Layer| layer.with_bias(false);
     let nets = [
         vec![last(3)],
         vec![Layer::new(3, 5, tanh), last(5)],
@@ -617,7 +617,7 @@ fn solvers_and_estimators(ledger: &Ledger) {
     let (hessian, one) = (Hessian::new(risk), curvature::Identity { size: n });
     ledger.scratch(
         "curvature::typed_solvers::solve_scratch",
-        curvature::solve_scratch(&layers, 6),
+        nanocurv::fixed::curvature::solve_scratch(&layers, 6),
         |s| {
             let damped = curvature::Damped::new(hessian, 0.1)?;
             curvature::cg(&damped, &one, &b, &mut vec![0.0; n], until, s).map(|_| ())
@@ -625,7 +625,7 @@ fn solvers_and_estimators(ledger: &Ledger) {
     );
     ledger.scratch(
         "curvature::typed_estimators::trace_scratch",
-        curvature::trace_scratch(&layers, 6),
+        nanocurv::fixed::curvature::trace_scratch(&layers, 6),
         |s| curvature::hutchinson_trace(&hessian, probe, 4, 1, s).map(|_| ()),
     );
     let needed = curvature::neumann_scratch(n, own, rough_own);
@@ -677,10 +677,10 @@ mlp! { Student: 3 => 4 identity => 1, no bias }
 
 fn training_dynamics(ledger: &Ledger) {
     let rates = Rates::same(1e-3);
-    let needed = reduction::reduce_network_scratch(3, 4);
-    ledger.scratch("dynamics::reduction::reduce_network_scratch", needed, |s| {
+    let needed = nanocurv::fixed::dynamics::reduce_network_scratch(3, 4);
+    ledger.scratch("dynamics::nanocurv::fixed::dynamics::reduce_network_scratch", needed, |s| {
         let (x, y) = (SMatrix::<f64, 3, 5>::identity(), SVector::<f64, 5>::repeat(1.0));
-        reduction::reduce_network(Student, &x, &y, rates, 3, &mut [0.1; Student::PARAMS], s)
+        nanocurv::fixed::dynamics::reduce_network(Student, &x, &y, rates, 3, &mut [0.1; Student::PARAMS], s)
     });
     for (d, n, h) in [(1, 4, 2), (3, 5, 4), (5, 3, 2), (34, 36, 3)] {
         let (x, y) = (noise(d * n, 28), noise(n, 29));

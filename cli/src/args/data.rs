@@ -1,11 +1,11 @@
 //! DATA: inputs and targets, in one file or in mini-batches.
 
 use anyhow::{Result, bail, ensure};
+use nanocurv::network::Loss;
+use ndarray::{Array2, Axis};
 
-use super::Net;
-use super::loss::{Loss, LossArgs};
-use crate::array::{Array, Float, Matrix, Shape};
-use crate::dense;
+use crate::desktop::array::{Shape, matrix};
+use crate::desktop::{Array, Data, Float, Network, Targets};
 use crate::io::{self, Source};
 
 /// The inputs.
@@ -26,106 +26,87 @@ pub struct TargetArgs {
     pub targets: Vec<Source>,
 }
 
-/// What the outputs should be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets<T> {
-    /// `N x O`
-    Values(Matrix<T>),
-    /// One class per sample.
-    Labels(Vec<usize>),
-}
-
-impl<T: Float> Targets<T> {
-    /// The targets as the references know them.
-    pub fn reference(&self) -> dense::Targets {
-        match self {
-            Self::Values(y) => dense::Targets::Values(y.to_f64()),
-            Self::Labels(y) => dense::Targets::Labels(y.clone()),
-        }
-    }
-}
-
-/// All mini-batches, one below the other: no result depends on how they are cut.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Data<T> {
-    /// The inputs, `N x d`.
-    pub x: Matrix<T>,
-    /// The number of samples in each mini-batch.
-    pub batches: Vec<usize>,
-}
-
 /// Reads a batch of inputs for `net` from one file.
 ///
 /// # Errors
 /// If the file is not readable or has another number of columns than the network has inputs.
-pub fn read_batch<T: Float>(source: &Source, net: &Net<T>) -> Result<Matrix<T>> {
+pub fn read_batch<T: Float>(source: &Source, net: &Network<T>) -> Result<Array2<T>> {
     let x = io::read_matrix::<T>(source)?;
-    let needed = net.inputs();
-    let hint = if x.rows == needed {
+    let ((rows, cols), needed) = (x.dim(), net.inputs());
+    let hint = if rows == needed {
         "transpose it (rows are samples)"
     } else {
         "choose the columns that the network was trained on (rows are samples)"
     };
     ensure!(
-        x.cols == needed,
-        "{source}: found {} columns, needed {needed}, the inputs of {}; {hint}",
-        x.cols,
-        net.path.display()
+        cols == needed,
+        "{source}: found {cols} columns, needed {needed}, the inputs of {}; {hint}",
+        net.name
     );
     Ok(x)
 }
 
+/// One below the other.
+fn stacked<T: Float>(mut parts: Vec<Array2<T>>) -> Result<Array2<T>> {
+    if let [_] = parts.as_slice() {
+        return Ok(parts.swap_remove(0));
+    }
+    let views: Vec<_> = parts.iter().map(|batch| batch.view()).collect();
+    Ok(ndarray::concatenate(Axis(0), &views)?)
+}
+
 impl DataArgs {
-    /// Reads all batches.
+    /// Reads all batches, one below the other.
     ///
     /// # Errors
     /// As [`read_batch`].
-    pub fn read<T: Float>(&self, net: &Net<T>) -> Result<Data<T>> {
-        let mut data = Data {
-            x: Matrix { rows: 0, cols: net.inputs(), values: Vec::new() },
-            batches: Vec::new(),
-        };
-        for source in &self.data {
-            let x = read_batch(source, net)?;
-            data.batches.push(x.rows);
-            data.x.rows += x.rows;
-            if data.x.values.is_empty() {
-                data.x.values = x.values;
-            } else {
-                data.x.values.extend(x.values);
-            }
-        }
-        Ok(data)
+    pub fn read<T: Float>(&self, net: &Network<T>) -> Result<Array2<T>> {
+        let batches = self.data.iter().map(|source| read_batch(source, net));
+        stacked(batches.collect::<Result<_>>()?)
+    }
+
+    /// Reads all batches and their targets.
+    ///
+    /// # Errors
+    /// As [`read_batch`], or if the number or form of the targets does not fit the data, the
+    /// network's outputs or the loss.
+    pub fn read_with<T: Float>(
+        &self,
+        targets: &TargetArgs,
+        net: &Network<T>,
+        loss: Loss,
+    ) -> Result<Data<T>> {
+        let batches = self.data.iter().map(|source| read_batch(source, net));
+        let batches = batches.collect::<Result<Vec<_>>>()?;
+        let samples: Vec<_> = batches.iter().map(Array2::nrows).collect();
+        let targets = targets.read(&self.data, &samples, net, loss)?;
+        Ok(Data::in_batches(stacked(batches)?, targets, samples)?)
     }
 }
 
 impl TargetArgs {
-    /// Reads the targets of `data`, whose files are `inputs`.
-    ///
-    /// # Errors
-    /// If their number or form does not fit the data, the network's outputs or the loss.
-    pub fn read<T: Float>(
+    /// Reads the targets of the files `inputs`, which have so many samples.
+    fn read<T: Float>(
         &self,
-        inputs: &DataArgs,
-        data: &Data<T>,
-        net: &Net<T>,
-        loss: &LossArgs,
+        inputs: &[Source],
+        samples: &[usize],
+        net: &Network<T>,
+        loss: Loss,
     ) -> Result<Targets<T>> {
         ensure!(
-            self.targets.len() == inputs.data.len(),
+            self.targets.len() == inputs.len(),
             "found {} --targets, needed {}, one for each --data",
             self.targets.len(),
-            inputs.data.len()
+            inputs.len()
         );
         let outputs = net.outputs();
-        let mut labels = Vec::new();
-        let mut values = Matrix { rows: 0, cols: outputs, values: Vec::new() };
-        for ((source, x), samples) in self.targets.iter().zip(&inputs.data).zip(&data.batches) {
+        let (mut labels, mut values) = (Vec::new(), Vec::new());
+        for ((source, x), samples) in self.targets.iter().zip(inputs).zip(samples) {
             let array = io::read_array(source)?;
             let rows = array.shape().first().copied().unwrap_or(0);
-            ensure!(rows == *samples, "{source}: found {rows} rows, needed {samples} as {x} has",);
+            ensure!(rows == *samples, "{source}: found {rows} rows, needed {samples} as {x} has");
             io::require_finite(&array, source)?;
-            if loss.loss == Loss::CrossEntropy && is_labels(&array, outputs) {
+            if loss == Loss::CrossEntropy && is_labels(&array, outputs) {
                 for (row, class) in io::labels(&array, source)?.into_iter().enumerate() {
                     ensure!(
                         class < outputs,
@@ -133,9 +114,9 @@ impl TargetArgs {
                          {outputs} outputs",
                         row + 1,
                         outputs - 1,
-                        net.path.display()
+                        net.name
                     );
-                    labels.push(class);
+                    labels.push(u32::try_from(class)?);
                 }
             } else {
                 let cols = match *array.shape() {
@@ -150,15 +131,14 @@ impl TargetArgs {
                 ensure!(
                     cols == outputs,
                     "{source}: found {cols} columns, needed {outputs}, the outputs of {}{}",
-                    net.path.display(),
-                    if loss.loss == Loss::CrossEntropy { " (or one column of labels)" } else { "" }
+                    net.name,
+                    if loss == Loss::CrossEntropy { " (or one column of labels)" } else { "" }
                 );
-                values.rows += rows;
-                values.values.extend(array.to_vec::<T>());
+                values.push(matrix(rows, cols, array.to_vec::<T>()));
             }
         }
-        match (labels.is_empty(), values.rows == 0) {
-            (true, _) => Ok(Targets::Values(values)),
+        match (labels.is_empty(), values.is_empty()) {
+            (true, _) => Ok(Targets::Values(stacked(values)?)),
             (false, true) => Ok(Targets::Labels(labels)),
             (false, false) => {
                 bail!("--targets: some files hold labels and some probabilities; use one kind")
@@ -178,18 +158,16 @@ fn is_labels(array: &Array, outputs: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use ndarray::array;
 
     use super::*;
-    use crate::args::Reduction;
-    use crate::dense::Activation;
-    use crate::io::network::{LayerShape, StateDict};
+    use crate::desktop::network::{LayerShape, StateDict};
 
     /// A net with 2 inputs and `outputs` outputs.
-    fn net(outputs: usize) -> Net<f64> {
+    fn net(outputs: usize) -> Network<f64> {
         let shape = LayerShape { prefix: "0".to_owned(), inputs: 2, outputs, bias: false };
         let state = StateDict { layers: vec![shape], theta: vec![1.0; 2 * outputs] };
-        Net::new(Path::new("net"), state, Vec::<Activation>::new()).unwrap()
+        Network::new("net", state, &[]).unwrap()
     }
 
     /// What two mini-batches of inputs and of targets, as CSV, are read as.
@@ -202,10 +180,7 @@ mod tests {
         };
         let inputs = DataArgs { data: vec![write("x1.csv", x[0]), write("x2.csv", x[1])] };
         let targets = TargetArgs { targets: vec![write("y1.csv", y[0]), write("y2.csv", y[1])] };
-        let net = net(outputs);
-        let data = inputs.read(&net)?;
-        let loss = LossArgs { loss, reduction: Reduction::Mean };
-        targets.read(&inputs, &data, &net, &loss)
+        Ok(inputs.read_with(&targets, &net(outputs), loss)?.targets)
     }
 
     const X: [&str; 2] = ["1,2\n3,4\n", "5,6\n"];
@@ -213,13 +188,12 @@ mod tests {
     #[test]
     fn mini_batches_are_one_below_the_other() {
         let targets = read(X, ["0.5\n1\n", "2\n"], 1, Loss::Mse).unwrap();
-        let values = vec![0.5, 1.0, 2.0];
-        assert_eq!(targets, Targets::Values(Matrix { rows: 3, cols: 1, values }));
+        assert_eq!(targets, Targets::Values(array![[0.5], [1.0], [2.0]]));
         let targets = read(X, ["1\n0\n", "2\n"], 3, Loss::CrossEntropy).unwrap();
         assert_eq!(targets, Targets::Labels(vec![1, 0, 2]));
         let probabilities = ["0.5,0.5\n1,0\n", "0.25,0.75\n"];
         let targets = read(X, probabilities, 2, Loss::CrossEntropy).unwrap();
-        assert!(matches!(targets, Targets::Values(y) if y.rows == 3 && y.cols == 2));
+        assert!(matches!(targets, Targets::Values(y) if y.dim() == (3, 2)));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 
-use crate::array::Float;
-use crate::io;
+use crate::desktop::Float;
+use crate::{io, report};
 
 /// The output options.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -44,7 +44,7 @@ impl OutputArgs {
     /// # Errors
     /// If the extension or the folder of `--out` is none to write to.
     pub fn validate(&self) -> Result<()> {
-        self.out.as_deref().map_or(Ok(()), io::check_result_destination)
+        self.out.as_deref().map_or(Ok(()), report::check_destination)
     }
 }
 

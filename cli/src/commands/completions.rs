@@ -3,11 +3,10 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
+use clap::Command;
 use clap_complete::Shell;
 
-use crate::args::Cli;
-use crate::exit::Outcome;
+use crate::session::Outcome;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -20,13 +19,13 @@ pub struct Args {
 }
 
 impl Args {
-    /// Prints the completions.
+    /// Prints the completions of `program`.
     ///
     /// # Errors
     /// If stdout cannot be written.
-    pub fn run(&self) -> Result<Outcome> {
+    pub fn run(&self, mut program: Command) -> Result<Outcome> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "nanocurv", &mut script);
+        clap_complete::generate(self.shell, &mut program, "nanocurv", &mut script);
         std::io::stdout().write_all(&script).context("stdout")?;
         Ok(Outcome::Done)
     }

@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use heck::ToUpperCamelCase;
 
-use crate::args::{Arch, Net, NetArgs, OutputArgs};
-use crate::exit::Outcome;
-use crate::io;
+use crate::args::{NetArgs, OutputArgs};
+use crate::desktop::network::Parameterization;
+use crate::io::{self, rust};
 use crate::report::Report;
-use crate::session::Session;
-
-/// Where a line of the file is broken.
-const WIDTH: usize = 100;
+use crate::session::{Outcome, Session};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -49,13 +46,14 @@ impl Args {
         let name = self.name()?;
         // Exported is what a microcontroller computes with, whatever --dtype says.
         let net = session.read(|| self.net.read::<f64>())?;
-        let (theta, rounded) = single(&net)?;
-        let source = self.source(&name, &net, &theta);
+        let (theta, rounded) = rust::single(&net)?;
+        let file = self.net.net.file_name().unwrap_or_default().to_string_lossy();
+        let source = rust::write(&name, &net, &theta, &self.command(), &file);
         if rounded > 0 {
             session.note(&format!("{rounded} of {} parameters were rounded to f32", theta.len()));
         }
         let mut report = Report::new();
-        report.word("name", &name).word("arch", Arch::of(&net).to_string());
+        report.word("name", &name).word("arch", net.arch().to_string());
         report.count("parameters", theta.len()).count("rounded", rounded).word("source", &source);
         report.set_text(source.trim_end());
         let Some(path) = &self.out else {
@@ -72,7 +70,7 @@ impl Args {
     fn name(&self) -> Result<String> {
         if let Some(name) = &self.name {
             ensure!(
-                is_type_name(name),
+                rust::is_type_name(name),
                 "--name: found '{name}', needed a Rust type name such as Sensor"
             );
             return Ok(name.clone());
@@ -80,7 +78,7 @@ impl Args {
         let path = self.out.as_deref().unwrap_or(&self.net.net);
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = stem.to_upper_camel_case();
-        if !is_type_name(&name) {
+        if !rust::is_type_name(&name) {
             bail!("{}: no Rust type can be named after it; give --name NAME", path.display());
         }
         Ok(name)
@@ -92,7 +90,7 @@ impl Args {
         if !self.net.activation.is_empty() {
             let _ = write!(command, " --activation {}", self.net.activation.join(","));
         }
-        if self.net.parameterization == crate::args::Parameterization::Ntk {
+        if self.net.parameterization == Parameterization::Ntk {
             let (w, b) = (self.net.sigma_w, self.net.sigma_b);
             let _ = write!(command, " --parameterization ntk --sigma-w {w} --sigma-b {b}");
         }
@@ -104,86 +102,6 @@ impl Args {
         }
         command
     }
-
-    fn source(&self, name: &str, net: &Net<f64>, theta: &[f32]) -> String {
-        let layers = &net.reference.layers;
-        let mut text = format!("// Written by nanocurv {}:\n", env!("CARGO_PKG_VERSION"));
-        let _ = writeln!(text, "// {}\n", self.command());
-        let file = self.net.net.file_name().unwrap_or_default().to_string_lossy();
-        let _ = writeln!(text, "nanocurv::mlp! {{");
-        let _ = writeln!(text, "    /// The network of `{}`.", file.escape_debug());
-        let _ = write!(text, "    pub {name}: {}", net.inputs());
-        for (l, layer) in layers.iter().enumerate() {
-            let _ = write!(text, " => {}", layer.outputs);
-            if l + 1 < layers.len() {
-                let _ = write!(text, " {}", layer.activation.name().replace('-', "_"));
-            }
-        }
-        let bias = layers.iter().any(|l| l.bias);
-        let _ = writeln!(text, "{}\n}}\n", if bias { "" } else { ", no bias" });
-        let _ = writeln!(text, "/// The parameters of [`{name}`] in PyTorch's order.");
-        text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
-        let count = format!("<{name} as nanocurv::network::Network>::PARAMS");
-        let _ = writeln!(text, "pub static THETA: [f32; {count}] = [");
-        let mut rest = theta;
-        for (tensor, name) in net.reference.tensors().iter().zip(net.tensor_names()) {
-            let (own, after) = rest.split_at(tensor.range.len());
-            rest = after;
-            let _ = writeln!(text, "    // {}", name.escape_debug());
-            // A row of weights a line, as far as it fits.
-            let outputs = layers[tensor.layer].outputs;
-            let row = if tensor.bias { outputs } else { layers[tensor.layer].inputs };
-            own.chunks(row).for_each(|row| numbers(&mut text, row));
-        }
-        text.push_str("];\n");
-        text
-    }
-}
-
-/// One line or more of numbers, each the shortest literal that reads back as the same bits.
-fn numbers(text: &mut String, values: &[f32]) {
-    let mut line = String::from("   ");
-    for value in values {
-        let literal = format!(" {value:?},");
-        if line.len() + literal.len() > WIDTH {
-            let _ = writeln!(text, "{line}");
-            line.truncate(3);
-        }
-        line.push_str(&literal);
-    }
-    let _ = writeln!(text, "{line}");
-}
-
-/// The parameters as the standard parameterisation in single precision has them, and how many of
-/// them are not what the file holds.
-fn single(net: &Net<f64>) -> Result<(Vec<f32>, usize)> {
-    let mut theta = Vec::with_capacity(net.theta.len());
-    let mut rounded = 0;
-    for (tensor, name) in net.reference.tensors().iter().zip(net.tensor_names()) {
-        let layer = &net.reference.layers[tensor.layer];
-        let scale = if tensor.bias { layer.bias_scale } else { layer.weight_scale };
-        for (index, value) in net.theta[tensor.range.clone()].iter().enumerate() {
-            let exact = scale * value;
-            let single = exact as f32;
-            ensure!(
-                single.is_finite(),
-                "{}: tensor '{name}', index {index}: {exact:e} is beyond the range of f32",
-                net.path.display()
-            );
-            rounded += usize::from(f64::from(single) != exact);
-            theta.push(single);
-        }
-    }
-    Ok((theta, rounded))
-}
-
-/// Whether Rust takes it as the name of a type: ASCII, and no keyword begins with a capital but
-/// `Self`.
-fn is_type_name(name: &str) -> bool {
-    let mut letters = name.chars();
-    letters.next().is_some_and(|c| c.is_ascii_uppercase())
-        && letters.all(|c| c.is_ascii_alphanumeric() || c == '_')
-        && name != "Self"
 }
 
 /// A path as a word for the shell, on one line.
@@ -200,26 +118,6 @@ fn word(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_those_of_types() {
-        for name in ["Sensor", "A", "Net_2"] {
-            assert!(is_type_name(name), "{name}");
-        }
-        for name in ["", "sensor", "Self", "2Net", "A B", "A;", "Ä", "_"] {
-            assert!(!is_type_name(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn numbers_read_back_bit_for_bit() {
-        let values = [0.1, -0.0, f32::MIN_POSITIVE, 1e-45, f32::MAX, 1.0, 16777216.0, 2.9999998];
-        let mut text = String::new();
-        numbers(&mut text, &values);
-        let found: Vec<f32> = text.split(',').filter_map(|v| v.trim().parse().ok()).collect();
-        assert_eq!(found.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), values.map(f32::to_bits));
-        assert!(text.lines().all(|line| line.len() <= WIDTH));
-    }
 
     #[test]
     fn a_path_stays_one_word_on_one_line() {

@@ -3,11 +3,10 @@
 use std::io::Write;
 
 use anyhow::{Context, Result};
-use clap::CommandFactory;
+use clap::Command;
 use clap_mangen::Man;
 
-use crate::args::Cli;
-use crate::exit::Outcome;
+use crate::session::Outcome;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -21,12 +20,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// Prints the page.
+    /// Prints the page of `program` or of a command of it.
     ///
     /// # Errors
     /// If there is no such command or stdout cannot be written.
-    pub fn run(&self) -> Result<Outcome> {
-        let mut program = Cli::command();
+    pub fn run(&self, mut program: Command) -> Result<Outcome> {
         program.build();
         let command = match &self.command {
             None => program,

@@ -11,6 +11,7 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::{Dual, Loss, Network, Reduction, Targets};
+pub use crate::desktop::kfac::Product;
 
 /// Which matrix stands between the output Jacobians.
 #[derive(Clone, Debug)]
@@ -112,24 +113,6 @@ pub(super) fn middle(
 #[derive(Clone, Debug)]
 pub struct Block {
     matrix: DMatrix<f64>,
-}
-
-/// What is done with a block.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Product {
-    /// The block times V.
-    Apply,
-    /// Its inverse times V.
-    Solve,
-    /// Its power times V.
-    Power(f64),
-    /// Its lower Cholesky factor L times V, or `L^-1`, and transposed.
-    Cholesky {
-        /// `L^-1`
-        inverse: bool,
-        /// `L^T`, `L^-T`
-        transpose: bool,
-    },
 }
 
 /// `(input, output)` damping of the split by pi, or with pi = 1.

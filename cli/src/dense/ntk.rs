@@ -5,23 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Network, jacobian, sample_jacobian};
-
-/// What becomes of the output axes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reduce {
-    /// All of them: `(N, O, M, O)`.
-    Full,
-    /// The sum over equal outputs: `(N, M)`.
-    Trace,
-    /// The trace divided by `O`.
-    Mean,
-    /// Equal outputs side by side: `(N, M, O)`.
-    Diagonal,
-    /// The kernel of the scalar `sum_a f_a / sqrt(O)`: `(N, M)`.
-    Pseudo,
-    /// One output: `(N, M)`.
-    Output(usize),
-}
+use crate::desktop::kernel::Reduce;
 
 /// Theta between the samples `x1` and `x2` over the parameters in `range` (a tensor's range gives
 /// its component), row-major.

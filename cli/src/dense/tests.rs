@@ -37,7 +37,7 @@ fn nets() -> Vec<(Network, Vec<f64>)> {
 }
 
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, what: &str) {
-    let difference = crate::check::Difference::between(found, expected);
+    let difference = Difference::between(found, expected);
     assert!(difference.relative() <= tolerance, "{what}: {:e}", difference.relative());
 }
 

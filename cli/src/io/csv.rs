@@ -3,7 +3,7 @@
 use anyhow::{Result, anyhow, bail, ensure};
 use csv::{ReaderBuilder, StringRecord, Trim};
 
-use crate::array::Array;
+use crate::desktop::Array;
 
 /// The first of these that the first line has: where `;` or tab separate, commas are decimals.
 const DELIMITERS: [u8; 3] = [b'\t', b';', b','];

@@ -11,14 +11,20 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::array::{Array, Float, Matrix, Shape, Values};
-use crate::report::{self, Report};
+use ndarray::{Array2, ArrayD};
 
+use crate::desktop::array::{self, Array, Float, Shape};
+
+pub mod checkpoint;
 pub mod csv;
 pub mod network;
 pub mod npy;
 pub mod npz;
+pub mod rust;
 pub mod safetensors;
+mod unfinished;
+
+pub use unfinished::remove_unfinished;
 
 /// A file, or an array in an `.npz` file: `FILE` or `FILE.npz:NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +57,7 @@ impl fmt::Display for Source {
 }
 
 /// The extension in lower case.
-fn extension(path: &Path) -> String {
+pub fn extension(path: &Path) -> String {
     path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
@@ -111,7 +117,7 @@ pub fn require_finite(array: &Array, source: &Source) -> Result<()> {
 ///
 /// # Errors
 /// As [`read_array`], or if the array has more than two axes, is empty or holds NaN or infinity.
-pub fn read_matrix<T: Float>(source: &Source) -> Result<Matrix<T>> {
+pub fn read_matrix<T: Float>(source: &Source) -> Result<Array2<T>> {
     matrix(read_array(source)?, source)
 }
 
@@ -119,7 +125,7 @@ pub fn read_matrix<T: Float>(source: &Source) -> Result<Matrix<T>> {
 ///
 /// # Errors
 /// As there.
-pub fn matrix<T: Float>(array: Array, source: &Source) -> Result<Matrix<T>> {
+pub fn matrix<T: Float>(array: Array, source: &Source) -> Result<Array2<T>> {
     let (rows, cols) = match *array.shape() {
         [rows] => (rows, 1),
         [rows, cols] => (rows, cols),
@@ -132,11 +138,7 @@ pub fn matrix<T: Float>(array: Array, source: &Source) -> Result<Matrix<T>> {
         bail!("{source}: found shape {}, which holds no values", Shape(array.shape()));
     }
     require_finite(&array, source)?;
-    let values: Vec<T> = match array.into_values() {
-        Values::F64(v) => v.into_iter().map(T::of).collect(),
-        Values::F32(v) => v.into_iter().map(|v| T::of(f64::from(v))).collect(),
-        Values::I64(v) => v.into_iter().map(|v| T::of(v as f64)).collect(),
-    };
+    let values = array.to_vec::<T>();
     if let Some(at) = values.iter().position(|v| !v.is_finite()) {
         bail!(
             "{source}: row {}, column {}: the number is beyond the range of f32; use --dtype f64",
@@ -144,7 +146,7 @@ pub fn matrix<T: Float>(array: Array, source: &Source) -> Result<Matrix<T>> {
             at % cols + 1
         );
     }
-    Ok(Matrix { rows, cols, values })
+    Ok(array::matrix(rows, cols, values))
 }
 
 /// Reads a vector of finite numbers, or a matrix with one row or column as one.
@@ -153,10 +155,22 @@ pub fn matrix<T: Float>(array: Array, source: &Source) -> Result<Matrix<T>> {
 /// As [`read_matrix`].
 pub fn read_vector<T: Float>(source: &Source) -> Result<Vec<T>> {
     let matrix = read_matrix::<T>(source)?;
-    if matrix.rows != 1 && matrix.cols != 1 {
-        bail!("{source}: found a {} x {} matrix, needed a vector", matrix.rows, matrix.cols);
+    let (rows, cols) = matrix.dim();
+    if rows != 1 && cols != 1 {
+        bail!("{source}: found a {rows} x {cols} matrix, needed a vector");
     }
-    Ok(matrix.values)
+    Ok(matrix.into_raw_vec_and_offset().0)
+}
+
+/// Reads a vector or a matrix of finite numbers, with the axes that it has.
+///
+/// # Errors
+/// As [`read_matrix`].
+pub fn read_vectors<T: Float>(source: &Source) -> Result<ArrayD<T>> {
+    let array = read_array(source)?;
+    let shape = array.shape().to_vec();
+    let values = matrix::<T>(array, source)?.into_raw_vec_and_offset().0;
+    Ok(array::shaped(&shape, values))
 }
 
 /// Class labels: integers from 0, in any numeric type.
@@ -176,9 +190,6 @@ pub fn labels(array: &Array, source: &Source) -> Result<Vec<usize>> {
         .collect()
 }
 
-/// What a result file can be.
-const WRITTEN: [&str; 4] = ["npy", "npz", "csv", "json"];
-
 /// Fails early if `path` has no extension that results are written to, or no folder to be in.
 ///
 /// # Errors
@@ -196,14 +207,6 @@ pub fn check_destination(path: &Path, extensions: &[&str]) -> Result<()> {
         bail!("{}: there is no folder {}", path.display(), folder.display());
     }
     Ok(())
-}
-
-/// As [`check_destination`] for results.
-///
-/// # Errors
-/// As there.
-pub fn check_result_destination(path: &Path) -> Result<()> {
-    check_destination(path, &WRITTEN)
 }
 
 fn folder(path: &Path) -> &Path {
@@ -225,7 +228,7 @@ pub fn write_atomically(
         .permissions_like_new_file()
         .tempfile_in(folder(path))
         .with_context(place)?;
-    let _guard = crate::exit::forget_if_interrupted(temporary.path());
+    let _guard = unfinished::forget_if_interrupted(temporary.path());
     let mut writer = BufWriter::with_capacity(1 << 20, temporary.as_file());
     content(&mut writer).with_context(place)?;
     writer.flush().with_context(place)?;
@@ -248,35 +251,6 @@ impl NewFilePermissions for tempfile::Builder<'_, '_> {
     #[cfg(not(unix))]
     fn permissions_like_new_file(&mut self) -> &mut Self {
         self
-    }
-}
-
-/// Writes a result as `.npy` (one array), `.npz`, `.csv` or `.json`, by the extension.
-///
-/// # Errors
-/// If the extension is another one, `.npy` is to hold several arrays, or the disk fails.
-pub fn write(path: &Path, report: &Report) -> Result<()> {
-    check_result_destination(path)?;
-    match extension(path).as_str() {
-        "npy" => {
-            let array = match report.arrays().as_slice() {
-                [(_, array)] => *array,
-                several => {
-                    let names: Vec<_> = several.iter().map(|(name, _)| name.as_str()).collect();
-                    bail!(
-                        "{}: a .npy file holds one array, but the result has {} ({}); \
-                         write an .npz file",
-                        path.display(),
-                        names.len(),
-                        names.join(", ")
-                    )
-                }
-            };
-            write_atomically(path, |writer| npy::write(writer, array))
-        }
-        "npz" => write_atomically(path, |writer| npz::write(writer, report)),
-        "csv" => write_atomically(path, |writer| report::csv::write(writer, report)),
-        _ => write_atomically(path, |writer| report::json::write(writer, report)),
     }
 }
 

@@ -11,42 +11,8 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::{npz, read_bytes, safetensors};
-use crate::array::{Array, Float, Shape};
-
-/// One layer as the file has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LayerShape {
-    /// What stands before `.weight`.
-    pub prefix: String,
-    /// The width of its input.
-    pub inputs: usize,
-    /// The width of its output.
-    pub outputs: usize,
-    /// Whether there is a bias.
-    pub bias: bool,
-}
-
-/// The layers and parameters of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StateDict {
-    /// The layers in order.
-    pub layers: Vec<LayerShape>,
-    /// The flat parameters in PyTorch's order.
-    pub theta: Vec<f64>,
-}
-
-impl StateDict {
-    /// The names of the parameter tensors in order.
-    pub fn tensor_names(&self) -> Vec<String> {
-        self.layers
-            .iter()
-            .flat_map(|l| {
-                let bias = l.bias.then(|| format!("{}.bias", l.prefix));
-                std::iter::once(format!("{}.weight", l.prefix)).chain(bias)
-            })
-            .collect()
-    }
-}
+use crate::desktop::array::{Array, Float, Shape};
+use crate::desktop::network::{LayerShape, StateDict};
 
 /// Reads `.safetensors` or `.npz`.
 ///
@@ -200,7 +166,7 @@ pub fn tensors<T: Float>(layers: &[LayerShape], theta: &[T]) -> Vec<(String, Arr
             Array::new(&[layer.outputs, layer.inputs], weight),
         ));
         if layer.bias {
-            tensors.push((format!("{}.bias", layer.prefix), Array::vector(take(layer.outputs))));
+            tensors.push((format!("{}.bias", layer.prefix), Array::from(take(layer.outputs))));
         }
     }
     tensors
@@ -232,7 +198,8 @@ mod tests {
             tensor("10.bias", &[1]),
         ];
         let net = assemble(file).unwrap();
-        assert_eq!(net.tensor_names(), ["2.weight", "2.bias", "10.weight", "10.bias"]);
+        let names: Vec<_> = tensors(&net.layers, &net.theta).into_iter().map(|t| t.0).collect();
+        assert_eq!(names, ["2.weight", "2.bias", "10.weight", "10.bias"]);
         assert_eq!(net.theta.len(), 13);
         assert_eq!(assemble(tensors(&net.layers, &net.theta)).unwrap(), net);
     }

@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use npyz::{DType, NpyFile, Order, TypeChar, WriterBuilder};
 use py_literal::Value;
 
-use crate::array::{Array, Element, Values};
+use crate::desktop::array::{Array, Element, flat};
 
 /// Far more than a header of a plain array needs; NumPy draws the same line.
 const LONGEST_HEADER: usize = 10_000;
@@ -31,30 +31,25 @@ pub fn read(bytes: &[u8]) -> Result<Array> {
         shape.iter().product::<usize>()
     );
     let fortran = file.order() == Order::Fortran;
-    let values = match (kind.type_char(), size) {
-        (TypeChar::Float, 8) => values::<f64, f64>(file, &shape, fortran, |v| v)?,
-        (TypeChar::Float, 4) => values::<f32, f32>(file, &shape, fortran, |v| v)?,
-        (TypeChar::Float, 2) => values::<half::f16, f32>(file, &shape, fortran, f32::from)?,
-        (TypeChar::Int, 8) => values::<i64, i64>(file, &shape, fortran, |v| v)?,
-        (TypeChar::Int, 4) => values::<i32, i64>(file, &shape, fortran, i64::from)?,
-        (TypeChar::Int, 2) => values::<i16, i64>(file, &shape, fortran, i64::from)?,
-        (TypeChar::Int, 1) => values::<i8, i64>(file, &shape, fortran, i64::from)?,
+    match (kind.type_char(), size) {
+        (TypeChar::Float, 8) => values::<f64, f64>(file, &shape, fortran, |v| v),
+        (TypeChar::Float, 4) => values::<f32, f32>(file, &shape, fortran, |v| v),
+        (TypeChar::Float, 2) => values::<half::f16, f32>(file, &shape, fortran, f32::from),
+        (TypeChar::Int, 8) => values::<i64, i64>(file, &shape, fortran, |v| v),
+        (TypeChar::Int, 4) => values::<i32, i64>(file, &shape, fortran, i64::from),
+        (TypeChar::Int, 2) => values::<i16, i64>(file, &shape, fortran, i64::from),
+        (TypeChar::Int, 1) => values::<i8, i64>(file, &shape, fortran, i64::from),
         // Beyond 2^63 the wrapped value is negative and refused as a label.
-        (TypeChar::Uint, 8) => values::<u64, i64>(file, &shape, fortran, |v| v as i64)?,
-        (TypeChar::Uint, 4) => values::<u32, i64>(file, &shape, fortran, i64::from)?,
-        (TypeChar::Uint, 2) => values::<u16, i64>(file, &shape, fortran, i64::from)?,
-        (TypeChar::Uint, 1) => values::<u8, i64>(file, &shape, fortran, i64::from)?,
-        (TypeChar::Bool, _) => values::<bool, i64>(file, &shape, fortran, i64::from)?,
+        (TypeChar::Uint, 8) => values::<u64, i64>(file, &shape, fortran, |v| v as i64),
+        (TypeChar::Uint, 4) => values::<u32, i64>(file, &shape, fortran, i64::from),
+        (TypeChar::Uint, 2) => values::<u16, i64>(file, &shape, fortran, i64::from),
+        (TypeChar::Uint, 1) => values::<u8, i64>(file, &shape, fortran, i64::from),
+        (TypeChar::Bool, _) => values::<bool, i64>(file, &shape, fortran, i64::from),
         _ => bail!(
             "found values of type {kind}, needed floats or integers; \
              convert with .astype(numpy.float64)"
         ),
-    };
-    Ok(match values {
-        Values::F32(v) => Array::new(&shape, v),
-        Values::F64(v) => Array::new(&shape, v),
-        Values::I64(v) => Array::new(&shape, v),
-    })
+    }
 }
 
 /// Holds what the header says against the size of the file, and returns the size of the data.
@@ -114,13 +109,13 @@ fn check_header(bytes: &[u8]) -> Result<usize> {
     Ok(bytes.len() - start - length)
 }
 
-/// The values in row-major order.
+/// The array of these values.
 fn values<F: npyz::Deserialize, E: Element + Default>(
     file: NpyFile<&[u8]>,
     shape: &[usize],
     fortran: bool,
     convert: impl Fn(F) -> E,
-) -> Result<Values> {
+) -> Result<Array> {
     let mut reader = file.data::<F>().map_err(|e| anyhow!("{e}"))?;
     let mut next = || {
         let value = reader.next().unwrap_or_else(|| Err(std::io::ErrorKind::UnexpectedEof.into()));
@@ -128,7 +123,7 @@ fn values<F: npyz::Deserialize, E: Element + Default>(
     };
     let count = shape.iter().product();
     if !fortran || shape.len() < 2 {
-        return Ok(E::wrap((0..count).map(|_| next()).collect::<Result<_>>()?));
+        return Ok(Array::new(shape, (0..count).map(|_| next()).collect::<Result<_>>()?));
     }
     // In Fortran order the first index runs fastest: step through the row-major strides.
     let mut strides = vec![1; shape.len()];
@@ -148,7 +143,7 @@ fn values<F: npyz::Deserialize, E: Element + Default>(
             *i = 0;
         }
     }
-    Ok(E::wrap(values))
+    Ok(Array::new(shape, values))
 }
 
 /// Writes an array in C order.
@@ -157,10 +152,10 @@ fn values<F: npyz::Deserialize, E: Element + Default>(
 /// If the writer fails.
 pub fn write(writer: &mut impl Write, array: &Array) -> Result<()> {
     let shape: Vec<u64> = array.shape().iter().map(|n| *n as u64).collect();
-    match array.values() {
-        Values::F32(v) => write_values(writer, &shape, v),
-        Values::F64(v) => write_values(writer, &shape, v),
-        Values::I64(v) => write_values(writer, &shape, v),
+    match array {
+        Array::F32(v) => write_values(writer, &shape, flat(v)),
+        Array::F64(v) => write_values(writer, &shape, flat(v)),
+        Array::I64(v) => write_values(writer, &shape, flat(v)),
     }
 }
 

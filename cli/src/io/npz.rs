@@ -7,8 +7,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::npy;
-use crate::array::Array;
-use crate::report::Report;
+use crate::desktop::Array;
 
 /// Deflate cannot shrink by more than this.
 const BEST_RATIO: u64 = 1032;
@@ -73,21 +72,20 @@ pub fn read_all(bytes: Vec<u8>) -> Result<Vec<(String, Array)>> {
         .collect()
 }
 
-/// Writes every array and number of a result under its name.
+/// Writes arrays under their names.
 ///
 /// # Errors
 /// If the writer fails.
-pub fn write(writer: &mut (impl Write + Seek), report: &Report) -> Result<()> {
+pub fn write<'a>(
+    writer: &mut (impl Write + Seek),
+    arrays: impl IntoIterator<Item = (&'a str, &'a Array)>,
+) -> Result<()> {
     let mut archive = ZipWriter::new(writer);
     let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
-    for (name, array) in report.arrays() {
+    for (name, array) in arrays {
         let large = array.len() as u64 * 8 > u64::from(u32::MAX) / 2;
         archive.start_file(format!("{name}.npy"), options.large_file(large))?;
         npy::write(&mut archive, array)?;
-    }
-    for (name, number) in report.numbers() {
-        archive.start_file(format!("{name}.npy"), options)?;
-        npy::write(&mut archive, &number)?;
     }
     archive.finish()?;
     Ok(())
@@ -99,19 +97,20 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let mut report = Report::new();
-        report.array("0.weight", Array::new(&[1, 2], vec![1.0_f32, 2.0]));
-        report.array("total", Array::vector(vec![3.0_f64]));
-        report.number("trace", 4.5);
+        let arrays = [
+            ("0.weight", Array::new(&[1, 2], vec![1.0_f32, 2.0])),
+            ("total", vec![3.0_f64].into()),
+            ("trace", Array::new(&[], vec![4.5])),
+        ];
         let mut bytes = Cursor::new(Vec::new());
-        write(&mut bytes, &report).unwrap();
+        write(&mut bytes, arrays.iter().map(|(name, array)| (*name, array))).unwrap();
         let bytes = bytes.into_inner();
         let all = read_all(bytes.clone()).unwrap();
         assert_eq!(
             all.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>(),
             ["0.weight", "total", "trace"]
         );
-        assert_eq!(read(bytes.clone(), Some("total")).unwrap(), Array::vector(vec![3.0_f64]));
+        assert_eq!(read(bytes.clone(), Some("total")).unwrap(), Array::from(vec![3.0_f64]));
         let error = read(bytes.clone(), Some("x")).unwrap_err().to_string();
         assert!(error.contains("0.weight, total, trace"), "{error}");
         assert!(read(bytes.clone(), None).unwrap_err().to_string().contains("3 arrays"));

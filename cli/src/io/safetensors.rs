@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::array::Array;
+use crate::desktop::Array;
 
 /// All floating-point tensors with their names; half precisions are widened to f32.
 ///
@@ -75,16 +75,10 @@ pub fn write_with(
 ) -> Result<Vec<u8>> {
     let data: Vec<(Dtype, Vec<u8>)> = tensors
         .iter()
-        .map(|(_, array)| match array.values() {
-            crate::array::Values::F32(v) => {
-                (Dtype::F32, v.iter().flat_map(|v| v.to_le_bytes()).collect())
-            }
-            crate::array::Values::F64(v) => {
-                (Dtype::F64, v.iter().flat_map(|v| v.to_le_bytes()).collect())
-            }
-            crate::array::Values::I64(v) => {
-                (Dtype::I64, v.iter().flat_map(|v| v.to_le_bytes()).collect())
-            }
+        .map(|(_, array)| match array {
+            Array::F32(v) => (Dtype::F32, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Array::F64(v) => (Dtype::F64, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Array::I64(v) => (Dtype::I64, v.iter().flat_map(|v| v.to_le_bytes()).collect()),
         })
         .collect();
     let views = tensors
@@ -143,6 +137,6 @@ mod tests {
             .collect();
         let view = TensorView::new(Dtype::F16, vec![2], &bytes).unwrap();
         let file = safetensors::serialize([("w", view)], None).unwrap();
-        assert_eq!(read(&file).unwrap()[0].1, Array::vector(vec![1.5_f32, -0.25]));
+        assert_eq!(read(&file).unwrap()[0].1, Array::from(vec![1.5_f32, -0.25]));
     }
 }

@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 
-use super::canvas::{Align, Canvas, Lettering};
-use super::layout::{BLOCK, Frame, cut};
+use super::canvas::{Align, Canvas, Lettering, cut};
+use super::frame::Frame;
 use super::panel::Panel;
 use super::style::{BLACK, FRAME, LABEL};
+
+/// The longest name of a block and of a slot.
+pub(super) const BLOCK: f64 = 110.0;
 
 /// Lines between blocks and their names, moved apart where blocks are thinner than a line of text.
 pub(super) fn draw(canvas: &Canvas<'_>, frame: &Frame, panel: &Panel) -> Result<()> {

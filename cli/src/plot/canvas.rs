@@ -16,16 +16,14 @@ use plotters::style::{FontStyle, FontTransform, register_font};
 use resvg::{tiny_skia, usvg};
 
 use super::clip::dashes;
-use super::style::{Colour, Marker};
+use super::frame::Point;
+use super::style::{Colour, LABEL, Marker};
 
 /// Drawing units a pixel.
 pub(super) const UNITS: f64 = 10.0;
 const FAMILY: &str = "sans-serif";
 /// `plotters` writes `font-size = size / 1.24`.
 const FONT_SCALE: f64 = 1.24;
-
-/// A place in pixels, from the upper left corner.
-pub(super) type Point = (f64, f64);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Align {
@@ -87,6 +85,11 @@ pub(super) fn fitting(text: &str, lettering: Lettering, room: f64, least: f64) -
         shown = cut.iter().chain(&['…']).collect();
     }
     (shown, smaller)
+}
+
+/// A label in at most `room` pixels.
+pub(super) fn cut(label: &str, room: f64) -> String {
+    fitting(label, Lettering::new(LABEL, Align::Left), room, 1.0).0
 }
 
 fn prepare_fonts() {

@@ -1,7 +1,6 @@
 //! Lines cut: thinned to what pixels show, clipped to the frame, broken into dashes.
 
-use super::canvas::Point;
-use super::layout::Frame;
+use super::frame::{Frame, Point};
 
 /// A line of more points than this is thinned to what its pixels show.
 const MANY: usize = 2000;

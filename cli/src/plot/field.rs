@@ -4,8 +4,7 @@ use anyhow::Result;
 
 use super::axis::{Axis, Scale, interval};
 use super::canvas::Canvas;
-use super::layers::inside;
-use super::layout::Frame;
+use super::frame::{Frame, inside};
 use super::panel::{ArrowLength, Layer, Panel};
 use super::style::{self, Colour, MISSING, WHITE};
 

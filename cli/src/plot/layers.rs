@@ -3,10 +3,10 @@
 use anyhow::Result;
 
 use super::axis::Scale;
-use super::canvas::{Canvas, Point};
+use super::canvas::Canvas;
 use super::clip::{clip, thin};
 use super::field::{self, Colours};
-use super::layout::Frame;
+use super::frame::{Frame, Point, inside};
 use super::panel::{Layer, Panel};
 use super::style::{Look, WHITE};
 
@@ -219,12 +219,4 @@ fn base(frame: &Frame) -> f64 {
         Scale::Linear => frame.up(0.0).clamp(frame.top, frame.bottom()),
         Scale::Log => frame.bottom(),
     }
-}
-
-pub(super) fn inside(frame: &Frame, (x, y): Point) -> bool {
-    let room = 0.5;
-    x >= frame.left - room
-        && x <= frame.right() + room
-        && y >= frame.top - room
-        && y <= frame.bottom() + room
 }

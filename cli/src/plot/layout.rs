@@ -5,8 +5,10 @@
 use anyhow::Result;
 
 use super::axis::Axis;
-use super::canvas::{Align, Canvas, Lettering, Point, fitting, text_width};
+use super::blocks::BLOCK;
+use super::canvas::{Align, Canvas, Lettering, cut, text_width};
 use super::field::Colours;
+use super::frame::{Frame, Point};
 use super::panel::{AxisSpec, Panel};
 use super::style::{FRAME, GRID, HEADING, LABEL, NAME};
 use super::{blocks, ends, layers, legend, marks};
@@ -15,40 +17,7 @@ use super::{blocks, ends, layers, legend, marks};
 pub(super) const ROW: f64 = 18.0;
 const TICK: f64 = 5.0;
 const BAR: f64 = 13.0;
-/// The longest name of a block and of a slot.
-pub(super) const BLOCK: f64 = 110.0;
 const SLOT: f64 = 80.0;
-
-/// The rectangle of the data and the axes that lead into it.
-pub(super) struct Frame {
-    pub left: f64,
-    pub top: f64,
-    pub x: Axis,
-    pub y: Axis,
-}
-
-impl Frame {
-    pub fn right(&self) -> f64 {
-        self.left + self.x.length
-    }
-
-    pub fn bottom(&self) -> f64 {
-        self.top + self.y.length
-    }
-
-    pub fn across(&self, mapped: f64) -> f64 {
-        self.left + self.x.place(mapped)
-    }
-
-    pub fn up(&self, mapped: f64) -> f64 {
-        self.bottom() - self.y.place(mapped)
-    }
-
-    /// The pixel of a point; `None` if it has none on these axes.
-    pub fn place(&self, x: f64, y: f64) -> Option<Point> {
-        Some((self.across(self.x.scale.map(x)?), self.up(self.y.scale.map(y)?)))
-    }
-}
 
 fn wide(label: &str) -> f64 {
     text_width(label, LABEL, false) + 9.0
@@ -56,11 +25,6 @@ fn wide(label: &str) -> f64 {
 
 fn tall(_: &str) -> f64 {
     LABEL + 5.0
-}
-
-/// A label in at most `room` pixels.
-pub(super) fn cut(label: &str, room: f64) -> String {
-    fitting(label, Lettering::new(LABEL, Align::Left), room, 1.0).0
 }
 
 fn widest<'a>(labels: impl Iterator<Item = &'a str>) -> f64 {

@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 
-use super::canvas::{Canvas, Point, text_width};
+use super::canvas::{Canvas, cut, text_width};
+use super::frame::Point;
 use super::layers;
-use super::layout::cut;
 use super::panel::{Layer, Panel};
 use super::style::{FRAME, LABEL, Look};
 

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::axis::Axis;
-use super::canvas::{Align, Canvas, Lettering, text_width};
-use super::layout::{Frame, cut};
+use super::canvas::{Align, Canvas, Lettering, cut, text_width};
+use super::frame::Frame;
 use super::panel::Panel;
 use super::style::{BLACK, FRAME, LABEL, WHITE};
 

@@ -10,6 +10,7 @@ mod canvas;
 mod clip;
 mod ends;
 mod field;
+mod frame;
 mod layers;
 mod layout;
 mod legend;

@@ -10,8 +10,8 @@ use std::io::Write;
 use anyhow::Result;
 use csv::Writer;
 
-use super::{Item, Report};
-use crate::array::{Array, Values};
+use super::result::{Item, Report};
+use crate::desktop::array::{Array, flat};
 
 /// Writes the table.
 ///
@@ -20,7 +20,7 @@ use crate::array::{Array, Values};
 pub fn write(writer: &mut impl Write, report: &Report) -> Result<()> {
     let mut table = csv::WriterBuilder::new().flexible(true).from_writer(writer);
     let arrays = report.arrays();
-    let entries = report.entries.iter().filter(|(_, item)| !matches!(item, Item::Check(_)));
+    let entries = report.entries().iter().filter(|(_, item)| !matches!(item, Item::Check(_)));
     let mixed = entries.count() != arrays.len();
     let length = arrays.first().and_then(|(_, a)| a.shape().first().copied());
     if let ([(_, array)], false) = (arrays.as_slice(), mixed) {
@@ -38,10 +38,10 @@ pub fn write(writer: &mut impl Write, report: &Report) -> Result<()> {
 
 /// The shortest text that reads back as the same number.
 fn cell(array: &Array, index: usize) -> String {
-    match array.values() {
-        Values::F32(v) => number(v[index]),
-        Values::F64(v) => number(v[index]),
-        Values::I64(v) => v[index].to_string(),
+    match array {
+        Array::F32(v) => number(flat(v)[index]),
+        Array::F64(v) => number(flat(v)[index]),
+        Array::I64(v) => flat(v)[index].to_string(),
     }
 }
 
@@ -87,19 +87,19 @@ fn write_columns<W: Write>(
 
 fn write_numbers<W: Write>(table: &mut Writer<W>, report: &Report) -> Result<()> {
     let single: Vec<_> =
-        report.entries.iter().filter_map(|(key, item)| Some((key, single(item)?))).collect();
+        report.entries().iter().filter_map(|(key, item)| Some((key, single(item)?))).collect();
     if !single.is_empty() {
         table.write_record(single.iter().map(|(key, _)| key.as_str()))?;
         table.write_record(single.iter().map(|(_, value)| value))?;
     }
-    for (_, item) in &report.entries {
+    for (_, item) in report.entries() {
         if let Item::Records(records) = item {
-            let keys = records.first().map(|r| r.entries.iter().map(|(key, _)| key.as_str()));
+            let keys = records.first().map(|r| r.entries().iter().map(|(key, _)| key.as_str()));
             if let Some(keys) = keys {
                 table.write_record(keys)?;
             }
             for record in records {
-                let cells = record.entries.iter().map(|(_, item)| single_or_empty(item));
+                let cells = record.entries().iter().map(|(_, item)| single_or_empty(item));
                 table.write_record(cells)?;
             }
         }
@@ -123,7 +123,7 @@ fn single_or_empty(item: &Item) -> String {
 
 fn write_long<W: Write>(table: &mut Writer<W>, report: &Report) -> Result<()> {
     table.write_record(["name", "index", "value"])?;
-    for (key, item) in &report.entries {
+    for (key, item) in report.entries() {
         match item {
             Item::Array(array) => {
                 for i in 0..array.len() {
@@ -133,7 +133,7 @@ fn write_long<W: Write>(table: &mut Writer<W>, report: &Report) -> Result<()> {
             }
             Item::Records(records) => {
                 for (i, record) in records.iter().enumerate() {
-                    for (inner, item) in &record.entries {
+                    for (inner, item) in record.entries() {
                         let name = format!("{key}.{inner}");
                         table.write_record([&name, &i.to_string(), &single_or_empty(item)])?;
                     }
@@ -160,12 +160,12 @@ mod tests {
     fn one_array_is_its_rows() {
         let matrix = Array::new(&[2, 2], vec![0.1_f32, 2.0, 1e-30, 4.0]);
         assert_eq!(text(&Report::of("ntk", matrix)), "0.1,2.0\n1e-30,4.0\n");
-        assert_eq!(text(&Report::of("g", Array::vector(vec![1.5, 2.0]))), "1.5\n2.0\n");
+        assert_eq!(text(&Report::of("g", Array::from(vec![1.5, 2.0]))), "1.5\n2.0\n");
     }
 
     #[test]
     fn arrays_of_equal_length_are_columns() {
-        let mut report = Report::of("t", Array::vector(vec![0_i64, 5]));
+        let mut report = Report::of("t", Array::from(vec![0_i64, 5]));
         report.array("w", Array::new(&[2, 2], vec![1.0, 2.0, 3.0, 4.0]));
         assert_eq!(text(&report), "t,w_0,w_1\n0,1.0,2.0\n5,3.0,4.0\n");
     }
@@ -175,7 +175,7 @@ mod tests {
         let mut report = Report::new();
         report.number("trace", 1.0 / 3.0).count("matvecs", 8);
         assert_eq!(text(&report), "trace,matvecs\n0.3333333333333333,8\n");
-        report.array("x", Array::vector(vec![2.0]));
+        report.array("x", Array::from(vec![2.0]));
         assert_eq!(
             text(&report),
             "name,index,value\ntrace,,0.3333333333333333\nmatvecs,,8\nx,0,2.0\n"

@@ -5,8 +5,8 @@ use std::io::Write;
 use anyhow::Result;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-use super::{Item, Report};
-use crate::array::{Array, Values};
+use super::result::{Item, Report};
+use crate::desktop::array::{Array, flat};
 
 /// Writes the object and a line end.
 ///
@@ -20,8 +20,8 @@ pub fn write(writer: &mut impl Write, report: &Report) -> Result<()> {
 
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.entries.len()))?;
-        for (key, item) in &self.entries {
+        let mut map = serializer.serialize_map(Some(self.entries().len()))?;
+        for (key, item) in self.entries() {
             map.serialize_entry(key, item)?;
         }
         map.end()
@@ -44,10 +44,10 @@ impl Serialize for Item {
 
 impl Serialize for Array {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.values() {
-            Values::F32(v) => Nested { shape: self.shape(), values: v }.serialize(serializer),
-            Values::F64(v) => Nested { shape: self.shape(), values: v }.serialize(serializer),
-            Values::I64(v) => Nested { shape: self.shape(), values: v }.serialize(serializer),
+        match self {
+            Array::F32(v) => Nested { shape: self.shape(), values: flat(v) }.serialize(serializer),
+            Array::F64(v) => Nested { shape: self.shape(), values: flat(v) }.serialize(serializer),
+            Array::I64(v) => Nested { shape: self.shape(), values: flat(v) }.serialize(serializer),
         }
     }
 }
@@ -83,8 +83,8 @@ mod tests {
         let mut report = Report::new();
         report
             .array("ntk", Array::new(&[2, 1, 2], vec![double, 1.0, 5e-324, f64::MAX]))
-            .array("f32", Array::vector(vec![single]))
-            .array("labels", Array::vector(vec![3_i64]))
+            .array("f32", Array::from(vec![single]))
+            .array("labels", Array::from(vec![3_i64]))
             .array("empty", Array::new(&[2, 0], Vec::<f64>::new()))
             .number("trace", 1.0 / 3.0)
             .count("rank", 3)

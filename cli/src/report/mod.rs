@@ -4,122 +4,14 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use crate::array::Array;
-use crate::check::Check;
-
 pub mod csv;
+mod file;
 pub mod json;
+mod result;
 pub mod text;
 
-/// One entry of a result.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Item {
-    /// Numbers in a shape.
-    Array(Array),
-    /// One number.
-    Number(f64),
-    /// A count.
-    Count(u64),
-    /// A word or sentence.
-    Text(String),
-    /// Yes or no.
-    Flag(bool),
-    /// Rows with the same keys, e.g. turning points.
-    Records(Vec<Report>),
-    /// The outcome of `--check`.
-    Check(Check),
-}
-
-/// What a command has to say, in order: keys are the words of the documentation.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Report {
-    entries: Vec<(String, Item)>,
-    text: Option<String>,
-}
-
-impl Report {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// A result that is a single array.
-    pub fn of(key: &str, array: Array) -> Self {
-        let mut report = Self::new();
-        report.array(key, array);
-        report
-    }
-
-    /// Adds any item.
-    pub fn push(&mut self, key: impl Into<String>, item: Item) -> &mut Self {
-        self.entries.push((key.into(), item));
-        self
-    }
-
-    /// Adds an array.
-    pub fn array(&mut self, key: impl Into<String>, array: Array) -> &mut Self {
-        self.push(key, Item::Array(array))
-    }
-
-    /// Adds a number.
-    pub fn number(&mut self, key: impl Into<String>, number: f64) -> &mut Self {
-        self.push(key, Item::Number(number))
-    }
-
-    /// Adds a count.
-    pub fn count(&mut self, key: impl Into<String>, count: usize) -> &mut Self {
-        self.push(key, Item::Count(count as u64))
-    }
-
-    /// Adds a word or sentence.
-    pub fn word(&mut self, key: impl Into<String>, word: impl Into<String>) -> &mut Self {
-        self.push(key, Item::Text(word.into()))
-    }
-
-    /// Adds yes or no.
-    pub fn flag(&mut self, key: impl Into<String>, flag: bool) -> &mut Self {
-        self.push(key, Item::Flag(flag))
-    }
-
-    /// Adds rows with the same keys.
-    pub fn records(&mut self, key: impl Into<String>, records: Vec<Self>) -> &mut Self {
-        self.push(key, Item::Records(records))
-    }
-
-    /// What `--format text` prints in place of the generic rendering.
-    pub fn set_text(&mut self, text: impl Into<String>) -> &mut Self {
-        self.text = Some(text.into());
-        self
-    }
-
-    /// The entries in order.
-    pub fn entries(&self) -> &[(String, Item)] {
-        &self.entries
-    }
-
-    /// The arrays with their keys.
-    pub fn arrays(&self) -> Vec<(&String, &Array)> {
-        self.entries
-            .iter()
-            .filter_map(|(key, item)| match item {
-                Item::Array(array) => Some((key, array)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// The single numbers, as arrays without axes.
-    pub fn numbers(&self) -> Vec<(&String, Array)> {
-        self.entries
-            .iter()
-            .filter_map(|(key, item)| match item {
-                Item::Number(v) => Some((key, Array::new(&[], vec![*v]))),
-                Item::Count(v) => Some((key, Array::new(&[], vec![*v as i64]))),
-                _ => None,
-            })
-            .collect()
-    }
-}
+pub use file::{check_destination, save};
+pub use result::{Item, Report};
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -5,8 +5,8 @@ use std::io::Write;
 use anyhow::Result;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{Item, Report};
-use crate::array::{Array, Shape, Values};
+use super::result::{Item, Report};
+use crate::desktop::array::{Array, Shape, flat};
 
 /// Arrays with more values are summarised, as in NumPy.
 const THRESHOLD: usize = 1000;
@@ -20,12 +20,12 @@ const WIDTH: usize = 100;
 /// # Errors
 /// If the writer fails.
 pub fn write(writer: &mut impl Write, report: &Report) -> Result<()> {
-    if let Some(text) = &report.text {
+    if let Some(text) = report.text() {
         writeln!(writer, "{text}")?;
     } else {
         write_entries(writer, report)?;
     }
-    for (_, item) in &report.entries {
+    for (_, item) in report.entries() {
         if let Item::Check(check) = item {
             writeln!(writer, "{check}")?;
         }
@@ -39,7 +39,7 @@ fn write_entries(writer: &mut impl Write, report: &Report) -> Result<()> {
     let columns = arrays.len() > 1
         && length > 1
         && arrays.iter().all(|(_, a)| a.shape().len() == 1 && a.len() == length);
-    for (key, item) in &report.entries {
+    for (key, item) in report.entries() {
         match item {
             Item::Array(_) if columns => {}
             Item::Array(array) if array.shape().is_empty() => {
@@ -116,17 +116,17 @@ fn columns_table(arrays: &[(&String, &Array)], length: usize) -> String {
 }
 
 fn number(array: &Array, index: usize) -> String {
-    match array.values() {
-        Values::I64(v) => v[index].to_string(),
+    match array {
+        Array::I64(v) => flat(v)[index].to_string(),
         _ => short(array.at(index)),
     }
 }
 
 fn records_table(records: &[Report]) -> String {
     let Some(first) = records.first() else { return "(none)".to_owned() };
-    let mut table = table(first.entries.iter().map(|(key, _)| key.clone()).collect());
+    let mut table = table(first.entries().iter().map(|(key, _)| key.clone()).collect());
     for record in records {
-        table.add_row(record.entries.iter().map(|(_, item)| match item {
+        table.add_row(record.entries().iter().map(|(_, item)| match item {
             Item::Number(v) => short(*v),
             other => single(other),
         }));
@@ -177,7 +177,7 @@ impl Cells {
         let magnitudes = || shown.iter().map(|i| array.at(*i).abs()).filter(|v| *v != 0.0);
         let largest = magnitudes().fold(0.0, f64::max);
         let smallest = magnitudes().fold(f64::INFINITY, f64::min);
-        let integers = matches!(array.values(), Values::I64(_));
+        let integers = matches!(array, Array::I64(_));
         let scientific = !integers
             && (largest >= 1e8 || smallest < 1e-4 || largest / smallest > 1e3)
             && largest > 0.0;
@@ -267,9 +267,9 @@ mod tests {
         assert_eq!(summarised(&array), "[[ 1.00  2.50]\n [-3.25  4.00]]");
         let array = Array::new(&[2, 2, 1], vec![1_i64, 20, 3, 4]);
         assert_eq!(summarised(&array), "[[[ 1]\n  [20]]\n\n [[ 3]\n  [ 4]]]");
-        let array = Array::vector(vec![1e-5, -12345.678, 0.0]);
+        let array = Array::from(vec![1e-5, -12345.678, 0.0]);
         assert_eq!(summarised(&array), "[ 1.0000000e-05 -1.2345678e+04  0.0000000e+00]");
-        assert_eq!(summarised(&Array::vector(Vec::<f64>::new())), "[]");
+        assert_eq!(summarised(&Array::from(Vec::<f64>::new())), "[]");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::scalar::Real;
 /// The distribution of a random test vector. Both have independent entries of mean 0, variance 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Probe {
     /// +1 or -1: the least variance for traces and diagonals.
     Rademacher,

@@ -31,7 +31,7 @@ pub const fn cg_scratch(n: usize, operator: usize, preconditioner: usize) -> usi
 /// use nanocurv::curvature::{Dense, Identity, Stop, Until, cg, cg_scratch};
 ///
 /// let a = [4.0_f64, 1.0, 1.0, 3.0];
-/// let a = Dense::new(Mat::of(&a, 2, 2))?;
+/// let a = Dense::new(Mat::from_array::<2, 2, _>(&a))?;
 /// let (mut x, mut scratch) = ([0.0; 2], [0.0; cg_scratch(2, 0, 0)]);
 /// let until = Until { tolerance: 1e-12, iterations: 10 };
 /// let info = cg(&a, &Identity { size: 2 }, &[1.0, 2.0], &mut x, until, &mut scratch)?;

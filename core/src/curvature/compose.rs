@@ -294,7 +294,7 @@ impl<T: Real, A: LinearOperator<T>> LinearOperator<T> for ScaledSum<'_, T, A> {
 ///
 /// // J^T diag(d) J
 /// let (j, d) = ([1.0, 2.0, 3.0, 4.0], [1.0, 10.0]);
-/// let j = Dense::new(Mat::of(&j, 2, 2))?;
+/// let j = Dense::new(Mat::from_array::<2, 2, _>(&j))?;
 /// let product = Chain::new(Transpose(j), Chain::new(Diagonal::new(&d)?, j)?)?;
 /// let (mut out, mut scratch) = ([0.0; 2], [0.0; 4]);
 /// product.apply(&[1.0, 0.0], &mut out, &mut scratch)?;

@@ -74,7 +74,7 @@ pub const fn eigenpairs_scratch(n: usize, basis: usize, operator: usize) -> usiz
 /// let (mut values, mut vectors) = ([0.0; 1], [0.0; 4]);
 /// let mut scratch = [0.0; eigenpairs_scratch(4, 3, 0)];
 /// let until = Until { tolerance: 1e-10, iterations: 50 };
-/// let (leading, to) = (Leading::Magnitude, MatMut::of(&mut vectors, 4, 1));
+/// let (leading, to) = (Leading::Magnitude, MatMut::column_vector(&mut vectors));
 /// let info = eigenpairs(&a, leading, 3, 42, until, &mut values, to, &mut scratch)?;
 /// assert_eq!(info.stop, Stop::Converged);
 /// assert!((values[0] + 5.0).abs() < 1e-10 && (vectors[1].abs() - 1.0).abs() < 1e-10);

@@ -32,12 +32,12 @@ pub const fn submatrix_scratch(layers: &[Layer], tile: usize, hessian: bool) -> 
 ///
 /// let layers = [Layer::new(1, 1, Activation::Identity)];
 /// let (x, y) = ([1.0, 3.0], [0.0, 0.0]);
-/// let batches = [Batch::values(Mat::of(&x, 1, 2), Mat::of(&y, 1, 2))];
+/// let batches = [Batch::values(Mat::from_array::<1, 2, _>(&x), Mat::from_array::<1, 2, _>(&y))];
 /// let net = Mlp::new(&layers, &[0.5, 0.0])?;
 /// let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches)?;
 ///
 /// let (mut g, mut scratch) = ([0.0; 2], vec![0.0; submatrix_scratch(&layers, risk.tile(), false)]);
-/// submatrix(&Ggn::new(risk), &[1, 0], &[0], MatMut::of(&mut g, 2, 1), &mut scratch)?;
+/// submatrix(&Ggn::new(risk), &[1, 0], &[0], MatMut::column_vector(&mut g), &mut scratch)?;
 /// // 2 mean x, 2 mean x^2
 /// assert_eq!(g, [4.0, 10.0]);
 /// # Ok::<(), nanocurv::curvature::CurvatureError>(())

@@ -145,6 +145,7 @@ pub enum Stop {
 
 /// How a solve or an estimate went.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SolveInfo<T> {
     /// Why it stopped.
     pub stop: Stop,

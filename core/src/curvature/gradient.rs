@@ -16,7 +16,7 @@ use crate::linalg::dot;
 use crate::matrix::MatMut;
 use crate::network::{Layer, Order, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`gradient`].
 pub const fn gradient_scratch(layers: &[Layer], tile: usize) -> usize {
@@ -32,7 +32,7 @@ pub const fn gradient_scratch(layers: &[Layer], tile: usize) -> usize {
 ///
 /// let layers = [Layer::new(1, 1, Activation::Identity)];
 /// let (x, y) = ([1.0, 3.0], [0.0, 0.0]);
-/// let batches = [Batch::values(Mat::of(&x, 1, 2), Mat::of(&y, 1, 2))];
+/// let batches = [Batch::values(Mat::from_array::<1, 2, _>(&x), Mat::from_array::<1, 2, _>(&y))];
 /// let net = Mlp::new(&layers, &[0.5, 0.0])?;
 /// let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches)?;
 ///
@@ -61,7 +61,7 @@ pub fn gradient<T: Real>(
         let widest = samples * layer::max_outputs(net.layers());
         let (here, there) = (scratch.take(widest)?, scratch.take(widest)?);
         sum += risk.loss().value(point.f, batch.targets)?;
-        let top = here.get_mut(..net.outputs() * samples).unwrap_or(&mut []);
+        let top = here.part_mut(..net.outputs() * samples);
         let mut top = MatMut::of(top, net.outputs(), samples);
         risk.loss().gradient(point.f, batch.targets, top.reborrow())?;
         top.scale(risk.scale());

@@ -13,7 +13,7 @@ use super::tangent::{Tangent, backward, tangent_len};
 use crate::matrix::Mat;
 use crate::network::{Layer, Mlp, Order, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// The Jacobian over any number of mini-batches.
 #[derive(Clone, Copy)]
@@ -110,7 +110,7 @@ impl<T: Real> LinearOperator<T> for Jacobian<'_, T> {
             let point = Point::first(self.net, x, storage)?;
             let widest = samples * layer::max_outputs(self.net.layers());
             let (here, there) = (scratch.take(widest)?, scratch.take(widest)?);
-            let (first, rest) = u.split_at_checked(outputs * samples).unwrap_or_default();
+            let (first, rest) = u.cut(outputs * samples);
             u = rest;
             here.iter_mut().zip(first).for_each(|(here, u)| *here = *u);
             backward(&point, None, 0, (here, there), |dense, g| {

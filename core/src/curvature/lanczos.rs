@@ -19,7 +19,7 @@ use crate::linalg::{dot, eigh, eigh_scratch};
 use crate::matrix::MatMut;
 use crate::random::Rng;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`spectrum`] for an n x n operator.
 pub const fn spectrum_scratch(n: usize, steps: usize, operator: usize) -> usize {
@@ -106,7 +106,7 @@ pub fn spectrum<T: Real>(
         }
         nodes.fill(T::ZERO);
         weights.fill(T::ZERO);
-        let values = values.get_mut(..made).unwrap_or(&mut []);
+        let values = values.part_mut(..made);
         let mut y = y.block(0, 0, made, made);
         eigh(t.block(0, 0, made, made), values, y.reborrow(), eigen)?;
         let share = T::ONE / T::from_usize(probes);

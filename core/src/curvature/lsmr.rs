@@ -15,7 +15,7 @@ use super::operator::LinearOperator;
 use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::{axpy, dot};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`lsmr`] for a `rows x cols` operator with its own `operator` scratch.
 pub const fn lsmr_scratch(rows: usize, cols: usize, operator: usize) -> usize {
@@ -31,7 +31,7 @@ pub const fn lsmr_scratch(rows: usize, cols: usize, operator: usize) -> usize {
 ///
 /// // The line through (0, 1), (1, 2) and (2, 4), as near as one comes.
 /// let points = [1.0_f64, 1.0, 1.0, 0.0, 1.0, 2.0];
-/// let a = Dense::new(Mat::of(&points, 3, 2))?;
+/// let a = Dense::new(Mat::from_array::<3, 2, _>(&points))?;
 /// let (mut x, mut scratch) = ([0.0; 2], [0.0; lsmr_scratch(3, 2, 0)]);
 /// let until = Until { tolerance: 1e-12, iterations: 10 };
 /// let info = lsmr(&a, &[1.0, 2.0, 4.0], 0.0, &mut x, until, &mut scratch)?;
@@ -80,7 +80,7 @@ pub fn lsmr<T: Real>(
     info.stop = Stop::Iterations;
     while info.iterations < until.iterations {
         // The next step of the bidiagonalisation.
-        let image = product.get_mut(..rows).unwrap_or(&mut []);
+        let image = product.part_mut(..rows);
         a.apply(v, image, work)?;
         u.iter_mut().zip(&*image).for_each(|(u, image)| *u = *image - alpha * *u);
         let beta = normalise(u);
@@ -90,7 +90,7 @@ pub fn lsmr<T: Real>(
             return Ok(info);
         }
         if beta > T::ZERO {
-            let image = product.get_mut(..cols).unwrap_or(&mut []);
+            let image = product.part_mut(..cols);
             a.apply_transpose(u, image, work)?;
             v.iter_mut().zip(&*image).for_each(|(v, image)| *v = *image - beta * *v);
             alpha = normalise(v);

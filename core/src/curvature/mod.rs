@@ -1,4 +1,5 @@
-//! The curvature of a network's risk: operators, their sub-matrices, solvers and estimators.
+//! Hessian, Gauss-Newton and Fisher matrices of a network's risk, as operators: multiply with them,
+//! take blocks and entries, solve, estimate trace, diagonal and spectrum, write them out.
 //!
 //! | matrix | operator | written out |
 //! |---|---|---|
@@ -23,7 +24,7 @@
 //! | [`spectrum()`], [`spectral_density`] | probes x steps |
 //! | [`eigenpairs()`] | the basis, and about half of it for each restart |
 //!
-//! [`Problem`] is the typed front of a network named by `mlp!`.
+//! [`fixed::Problem`](crate::fixed::Problem) is the front of a network named by `mlp!`.
 //!
 //! All of them act on vectors in PyTorch's parameter order, stream any number of mini-batches
 //! ([`Risk`]) and give an answer that does not depend on how the data is cut.
@@ -55,9 +56,6 @@ mod tangent;
 mod tests;
 mod tile_point;
 mod trace;
-mod typed;
-mod typed_estimators;
-mod typed_solvers;
 
 pub use basis::Probe;
 pub use cg::{cg, cg_scratch};
@@ -85,6 +83,3 @@ pub use trace::{
     Estimate, diagonal_scratch, frobenius_squared, hutchinson_diagonal, hutchinson_scratch,
     hutchinson_trace, hutchpp_scratch, hutchpp_trace, xtrace, xtrace_scratch,
 };
-pub use typed::Problem;
-pub use typed_estimators::trace_scratch;
-pub use typed_solvers::solve_scratch;

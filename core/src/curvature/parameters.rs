@@ -21,6 +21,21 @@ impl Unit {
             .enumerate()
             .flat_map(|(layer, dense)| (0..dense.outputs).map(move |output| Self { layer, output }))
     }
+
+    /// `Ok` if the network has it.
+    pub(super) fn check(self, layers: &[Layer]) -> Result<(), CurvatureError> {
+        let outputs = layer_at(layers, self.layer)?.outputs;
+        if self.output < outputs {
+            return Ok(());
+        }
+        let (index, size) = (size(self.output), size(outputs));
+        Err(CurvatureError::Index { list: "outputs", position: 0, index, size })
+    }
+}
+
+fn layer_at(layers: &[Layer], at: usize) -> Result<&Layer, CurvatureError> {
+    let (index, size) = (size(at), size(layers.len()));
+    layers.get(at).ok_or(CurvatureError::Index { list: "layers", position: 0, index, size })
 }
 
 /// The weights or the biases of a layer.
@@ -47,14 +62,7 @@ impl Tensor {
     /// the bias of a layer that has none.
     pub fn range(self, layers: &[Layer]) -> Result<core::ops::Range<usize>, CurvatureError> {
         let at = self.layer();
-        let Some(layer) = layers.get(at) else {
-            return Err(CurvatureError::Index {
-                list: "layers",
-                position: 0,
-                index: size(at),
-                size: size(layers.len()),
-            });
-        };
+        let layer = layer_at(layers, at)?;
         let start: usize = layers.iter().take(at).map(Layer::params).sum();
         let weights = layer.inputs * layer.outputs;
         match self {

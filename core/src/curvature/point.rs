@@ -12,7 +12,7 @@ use super::risk::Batch;
 use crate::matrix::{Mat, MatMut};
 use crate::network::{Jet, Layer, Loss, Mlp, Order, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// The linearisation of a network on one tile.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ impl<'p, T: Real> Point<'p, T> {
         let f = rest.take(samples * net.outputs())?;
         {
             let point = Self::record(net, batch.x, Order::Second, &mut *hidden, &mut *f)?;
-            let top = adjoints.get_mut(..samples * net.outputs()).unwrap_or(&mut []);
+            let top = adjoints.part_mut(..samples * net.outputs());
             let mut top = MatMut::of(top, net.outputs(), samples);
             loss.gradient(point.f, batch.targets, top.reborrow())?;
             top.scale(scale);
@@ -151,12 +151,12 @@ impl<'p, T: Real> Point<'p, T> {
             let mut here = rest.matrix(width, samples)?;
             dense.transpose(above.as_ref(), here.reborrow())?;
             let at = hidden.len().saturating_sub(3 * width * samples);
-            let (before, slots) =
-                core::mem::take(&mut hidden).split_at_mut_checked(at).unwrap_or_default();
+            let (before, slots) = core::mem::take(&mut hidden).cut_mut(at);
             hidden = before;
-            let mut slots = slots.chunks_mut((width * samples).max(1)).skip(1);
-            let (slope, bend) = (slots.next(), slots.next());
-            let (slope, bend) = (slope.unwrap_or_default(), bend.unwrap_or_default());
+            // phi, phi' and phi''
+            let mut slots = Scratch::new(slots, 0)?;
+            slots.take(width * samples)?;
+            let (slope, bend) = (slots.take(width * samples)?, slots.rest());
             for ((g, d), c) in here.data().iter_mut().zip(slope).zip(bend) {
                 *c *= *g;
                 *g *= *d;
@@ -207,7 +207,7 @@ impl<'p, T: Real> Point<'p, T> {
     fn part(&self, of: &'p [T], l: usize, before: usize, slots: usize, slot: usize) -> Mat<'p, T> {
         let width = self.net.layers().get(l).map_or(0, |layer| layer.outputs);
         let start = self.samples() * (slots * before + slot * width);
-        let data = of.get(start..start + self.samples() * width).unwrap_or(&[]);
+        let data = of.part(start..start + self.samples() * width);
         Mat::of(data, width, self.samples())
     }
 }

@@ -18,11 +18,12 @@ use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Layer, Loss, Order, layer};
 use crate::random::Rng;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Which curvature of the risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Curvature {
     /// `d^2 L / d theta^2`
     Hessian,
@@ -111,7 +112,7 @@ impl<'a, T: Real> Tile<'a, T> {
         draw: &mut [T],
     ) -> Result<(), CurvatureError> {
         let (outputs, samples) = (f.rows(), f.cols());
-        let work = work.get_mut(..outputs * samples).unwrap_or(&mut []);
+        let work = work.part_mut(..outputs * samples);
         match self.curvature {
             Curvature::Hessian | Curvature::Ggn => {
                 self.loss.hessian_product(f, self.batch.targets, u.reborrow())?;
@@ -129,7 +130,7 @@ impl<'a, T: Real> Tile<'a, T> {
                 let scale = self.scale / T::from_usize(draws.max(1));
                 for (n, u) in u.columns().enumerate() {
                     let mut rng = sample_generator(seed, self.first + n);
-                    let sum = work.get_mut(..outputs).unwrap_or(&mut []);
+                    let sum = work.part_mut(..outputs);
                     sum.fill(T::ZERO);
                     for _ in 0..draws.max(1) {
                         self.loss.draw(
@@ -208,7 +209,7 @@ impl<'s, T: Real> Sweep<'s, T> {
         pass: impl FnOnce(&'s mut [T], MatMut<'_, T>) -> Result<Tangent<'s, T>, CurvatureError>,
     ) -> Result<Tangent<'s, T>, CurvatureError> {
         let (outputs, samples) = (point.net.outputs(), point.samples());
-        let top = self.here.get_mut(..outputs * samples).unwrap_or(&mut []);
+        let top = self.here.part_mut(..outputs * samples);
         let mut top = MatMut::of(top, outputs, samples);
         let tangent = pass(core::mem::take(&mut self.tangent), top.reborrow())?;
         tile.metric(point.f, top, self.there, self.draw)?;
@@ -226,7 +227,7 @@ pub(crate) fn add_gradient<T: Real>(
     add_weights(dense, x, g, out)?;
     if dense.layer.bias {
         let from = dense.offset + dense.layer.inputs * dense.layer.outputs;
-        let bias = out.get_mut(from..from + dense.layer.outputs).unwrap_or(&mut []);
+        let bias = out.part_mut(from..from + dense.layer.outputs);
         g.columns().for_each(|g| axpy(dense.scale.bias, g, bias));
     }
     Ok(())
@@ -240,7 +241,7 @@ fn add_weights<T: Real>(
     out: &mut [T],
 ) -> Result<(), CurvatureError> {
     let (inputs, outputs) = (dense.layer.inputs, dense.layer.outputs);
-    let weights = out.get_mut(dense.offset..dense.offset + inputs * outputs).unwrap_or(&mut []);
+    let weights = out.part_mut(dense.offset..dense.offset + inputs * outputs);
     gemm_nt(dense.scale.weight, x, g, T::ONE, MatMut::of(weights, inputs, outputs))?;
     Ok(())
 }

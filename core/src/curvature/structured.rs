@@ -23,7 +23,7 @@ use super::tile_point::{Columns, Rows};
 use crate::matrix::MatMut;
 use crate::network::{DenseLayer, Layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 pub use super::parameters::{Tensor, Unit};
 pub use super::tile_point::{Recipe, TilePoint, tile_scratch, unit_scratch};
@@ -47,7 +47,7 @@ fn columns_of<'m, T: Real>(
     let (_, weights) = before.split_at_col(from_weights);
     let bias = if dense.layer.bias {
         let (_, column) = behind.split_at_col(at_bias - from_weights - width);
-        column.into_data().get_mut(..rows).unwrap_or(&mut [])
+        column.into_data().part_mut(..rows)
     } else {
         &mut []
     };
@@ -65,12 +65,12 @@ fn columns_of<'m, T: Real>(
 ///     [Layer::new(2, 3, Activation::Tanh), Layer::new(3, 1, Activation::Identity)];
 /// let theta: [f64; 13] = core::array::from_fn(|i| 0.1 * i as f64 - 0.6);
 /// let (x, y) = ([0.5, -1.0, 0.3, 0.8], [1.0, -1.0]);
-/// let batches = [Batch::values(Mat::of(&x, 2, 2), Mat::of(&y, 1, 2))];
+/// let batches = [Batch::values(Mat::from_array::<2, 2, _>(&x), Mat::from_array::<1, 2, _>(&y))];
 /// let risk = Risk::new(Mlp::new(&LAYERS, &theta)?, Loss::Mse, Reduction::Mean, &batches)?;
 ///
 /// let mut h = [0.0; 13 * 13];
 /// let mut scratch = [0.0; dense_scratch(&LAYERS, 2, true)];
-/// dense(&Hessian::new(risk), MatMut::of(&mut h, 13, 13), &mut scratch)?;
+/// dense(&Hessian::new(risk), MatMut::from_array::<13, 13, _>(&mut h), &mut scratch)?;
 /// // The output bias: d^2 L / db^2 = 2 for the mean of squares.
 /// assert!((h[13 * 13 - 1] - 2.0).abs() < 1e-12);
 /// # Ok::<(), nanocurv::curvature::CurvatureError>(())
@@ -128,13 +128,13 @@ pub(super) fn each_tile<'a, T: Real>(
 ///
 /// let layers = [Layer::new(1, 1, Activation::Identity)];
 /// let (x, y) = ([1.0, 3.0], [0.0, 0.0]);
-/// let batches = [Batch::values(Mat::of(&x, 1, 2), Mat::of(&y, 1, 2))];
+/// let batches = [Batch::values(Mat::from_array::<1, 2, _>(&x), Mat::from_array::<1, 2, _>(&y))];
 /// let net = Mlp::new(&layers, &[0.5, 0.0])?;
 /// let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches)?;
 ///
 /// let (mut h, mut scratch) = ([0.0; 1], vec![0.0; dense_scratch(&layers, risk.tile(), true)]);
 /// let (weight, bias) = (Tensor::Weight(0), Tensor::Bias(0));
-/// block(&Hessian::new(risk), weight, bias, MatMut::of(&mut h, 1, 1), &mut scratch)?;
+/// block(&Hessian::new(risk), weight, bias, MatMut::column_vector(&mut h), &mut scratch)?;
 /// // 2 mean x
 /// assert_eq!(h, [4.0]);
 /// # Ok::<(), nanocurv::curvature::CurvatureError>(())

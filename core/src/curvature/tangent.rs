@@ -18,7 +18,7 @@ use crate::linalg::{gemm, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Layer, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// `RX_l` and, for the Hessian, `C_l .* RZ_l` of the hidden layers for one tile.
 pub(crate) struct Tangent<'t, T> {
@@ -110,7 +110,7 @@ impl<'t, T: Real> Tangent<'t, T> {
         let before: usize = layers.iter().take(l).map(|layer| layer.outputs).sum();
         let width = layers.get(l).map_or(0, |layer| layer.outputs);
         let start = self.samples * (self.slots * before + slot * width);
-        let data = self.storage.get(start..start + self.samples * width).unwrap_or(&[]);
+        let data = self.storage.part(start..start + self.samples * width);
         Mat::of(data, width, self.samples)
     }
 }
@@ -191,12 +191,12 @@ pub(crate) fn backward<'n, T: Real>(
     let (net, samples) = (point.net, point.samples());
     for dense in net.dense().rev() {
         let (l, outputs, inputs) = (dense.index, dense.layer.outputs, dense.layer.inputs);
-        let rg = Mat::of(here.get(..outputs * samples).unwrap_or(&[]), outputs, samples);
+        let rg = Mat::of(here, outputs, samples);
         visit(&dense, rg)?;
         if l <= stop {
             break;
         }
-        let below = there.get_mut(..inputs * samples).unwrap_or(&mut []);
+        let below = there.part_mut(..inputs * samples);
         let mut below = MatMut::of(below, inputs, samples);
         dense.transpose(rg, below.reborrow())?;
         if let Some(v) = bend.and_then(|bend| bend.v) {

@@ -1,5 +1,6 @@
 //! Laws of the operators, and the two routes to a matrix against each other.
 
+use super::structured::{TilePoint, Unit, tile_scratch, unit_scratch};
 use super::*;
 use crate::linalg::tests::{filled, relative_difference};
 use crate::matrix::{Mat, MatMut};
@@ -281,6 +282,30 @@ fn every_block_is_that_of_the_matrix() {
 }
 
 #[test]
+fn a_unit_that_the_network_does_not_have_is_an_error() {
+    each_risk(&[0, 9], |risk| {
+        let (layers, p) = (risk.net().layers(), risk.net().params());
+        let mut storage = vec![0.0; tile_scratch(layers, 9, true)];
+        let recipe = TilePoint::tiles(&risk, Curvature::Hessian).next().unwrap();
+        let point = recipe.record(&mut storage).unwrap();
+        let mut weights = vec![0.0; p * layers[0].inputs];
+        let mut bias = vec![0.0; if layers[0].bias { p } else { 0 }];
+        let mut scratch = vec![0.0; unit_scratch(layers, 9, true)];
+        let mut run = |layer, output| {
+            let to = MatMut::of(&mut weights, p, layers[0].inputs);
+            point.unit(Unit { layer, output }, true, to, &mut bias, &mut scratch)
+        };
+        assert!(run(0, layers[0].outputs - 1).is_ok());
+        for (layer, output, list) in
+            [(layers.len(), 0, "layers"), (0, layers[0].outputs, "outputs")]
+        {
+            let error = run(layer, output).unwrap_err();
+            assert!(matches!(error, CurvatureError::Index { list: l, .. } if l == list), "{error}");
+        }
+    });
+}
+
+#[test]
 fn a_sub_matrix_is_that_of_the_matrix_by_both_routes() {
     each_risk(&[0, 5, 9], |risk| {
         let risk = risk.with_tile(4);
@@ -416,13 +441,15 @@ crate::mlp! { Small: 3 => 4 tanh => 2 }
 
 #[test]
 fn the_typed_front_is_the_run_time_one() {
+    use crate::fixed::Problem;
+    use crate::fixed::curvature::{solve_scratch, trace_scratch};
     use crate::network::Network;
     let theta: [f64; Small::PARAMS] = filled(Small::PARAMS, 1).try_into().unwrap();
     let v: [f64; Small::PARAMS] = filled(Small::PARAMS, 2)[..Small::PARAMS].try_into().unwrap();
     let x = crate::SMatrix::<f64, 3, 5>::from_iterator(filled(3, 5));
     let y = crate::SMatrix::<f64, 2, 5>::from_iterator(filled(2, 5));
     const P: usize = Small::PARAMS;
-    let problem = Problem::values(Small, &theta, &x, &y, Loss::Mse, Reduction::Mean);
+    let problem = Problem::values(Small, &theta, &x, &y, (Loss::Mse, Reduction::Mean));
     let mut h = crate::SMatrix::<f64, P, P>::zeros();
     let mut scratch = [0.0; dense_scratch(Small::LAYERS, 5, true)];
     problem.matrix(Curvature::Hessian, &mut h, &mut scratch).unwrap();
@@ -493,7 +520,8 @@ fn the_typed_front_is_the_run_time_one() {
     assert!((nodes.max() - values[0]).abs() < 1e-9 && (weights.sum() - 1.0).abs() < 1e-12);
     let mut g = [0.0; P];
     let mut scratch = [0.0; gradient_scratch(Small::LAYERS, 5)];
-    let labels = Problem::labels(Small, &theta, &x, &[0, 1, 1, 0, 1], Reduction::Sum);
+    let labels =
+        Problem::labels(Small, &theta, &x, &[0, 1, 1, 0, 1], (Loss::CrossEntropy, Reduction::Sum));
     assert!(labels.gradient(&mut g, &mut scratch).unwrap() > 0.0);
 }
 

@@ -17,7 +17,7 @@ use crate::linalg::{axpy, gemm_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Layer, Order};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// The rows of T that are worked on together.
 const PANEL: usize = 256;
@@ -78,7 +78,7 @@ impl<'p, T: Real> TilePoint<'p, T> {
     /// Rows above the diagonal are left alone or hold anything. `scratch`: [`unit_scratch`].
     ///
     /// # Errors
-    /// [`CurvatureError`] if a size is wrong or the scratch too short.
+    /// [`CurvatureError`] if the network has no such unit, a size is wrong or the scratch too short.
     pub fn unit(
         &self,
         unit: Unit,
@@ -87,6 +87,7 @@ impl<'p, T: Real> TilePoint<'p, T> {
         bias: &mut [T],
         scratch: &mut [T],
     ) -> Result<(), CurvatureError> {
+        unit.check(self.point.net.layers())?;
         let Some(dense) = self.point.net.dense().nth(unit.layer) else { return Ok(()) };
         let (rows, bias_rows) =
             (self.point.net.params(), if dense.layer.bias { self.point.net.params() } else { 0 });
@@ -136,7 +137,7 @@ impl<'p, T: Real> TilePoint<'p, T> {
                 while p < outputs {
                     let count = step.min(outputs - p);
                     let height = count * width;
-                    let t = panel.get_mut(..height * samples).unwrap_or(&mut []);
+                    let t = panel.part_mut(..height * samples);
                     let mut t = MatMut::of(t, height, samples);
                     self.derivatives(unit, dense, (p, count), rg, rx, t.reborrow());
                     to.add(&own, start + p * width, own.scale.weight, t.as_ref(), inputs)?;
@@ -197,14 +198,13 @@ impl<'p, T: Real> TilePoint<'p, T> {
         let (s, width) = (dense.scale.weight, dense.layer.inputs.max(1));
         let one_row = dense.index == unit.layer + 1;
         let x = self.point.input(dense.index);
-        let (g, rx) = match rx {
-            Some(rx) => (self.point.adjoint(dense.index), rx),
-            None => (Mat::of(&[], 0, 0), Mat::of(&[], 0, 0)),
-        };
+        let bend = rx.map(|rx| (self.point.adjoint(dense.index), rx));
         for (n, ((t, x), rg)) in t.columns().zip(x.columns()).zip(rg.columns()).enumerate() {
-            let (g, rx) = (g.col(n), rx.col(n));
-            let rg = rg.get(first..first + count).unwrap_or(&[]);
-            let g = g.get(first..first + count).unwrap_or(&[]);
+            let rg = rg.part(first..first + count);
+            let (g, rx): (&[T], &[T]) = match bend {
+                Some((g, rx)) => (g.col(n).part(first..first + count), rx.col(n)),
+                None => (&[], &[]),
+            };
             let (mut outputs, mut g) = (MatMut::of(t, width, count), g.iter());
             for (t, rg) in outputs.columns().zip(rg) {
                 let rg = s * *rg;
@@ -300,7 +300,7 @@ impl<T: Real> Columns<'_, T> {
                 to.set(0, row + r, before + alpha * sum);
             }
         } else {
-            let to = to.col(0).get_mut(row..row + t.rows()).unwrap_or(&mut []);
+            let to = to.col(0).part_mut(row..row + t.rows());
             if self.first {
                 to.fill(T::ZERO);
             }

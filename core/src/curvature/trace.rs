@@ -22,10 +22,11 @@ use crate::linalg::dot;
 use crate::matrix::Mat;
 use crate::random::Rng;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// An estimate from random vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Estimate<T> {
     /// The estimate.
     pub value: T,
@@ -294,7 +295,7 @@ pub fn xtrace<T: Real>(
 fn leave_out<T: Real>(r: Mat<'_, T>, i: usize, s: &mut [T]) {
     for j in i..r.cols() {
         let unit = if i == j { T::ONE } else { T::ZERO };
-        let sum = unit - dot(r.col(j).get(..j).unwrap_or(&[]), s);
+        let sum = unit - dot(r.col(j).part(..j), s);
         if let Some(s) = s.get_mut(j) {
             *s = sum / r.at(j, j);
         }
@@ -316,7 +317,7 @@ pub const fn diagonal_scratch(n: usize, operator: usize) -> usize {
 /// use nanocurv::Mat;
 /// use nanocurv::curvature::{Dense, Stop, diagonal_scratch, hutchinson_diagonal};
 ///
-/// let a = Dense::new(Mat::of(&[1.0, 0.5, 0.5, 2.0], 2, 2))?;
+/// let a = Dense::new(Mat::from_array::<2, 2, _>(&[1.0, 0.5, 0.5, 2.0]))?;
 /// let (mut d, mut error) = ([0.0_f64; 2], [0.0; 2]);
 /// let mut scratch = [0.0; diagonal_scratch(2, 0)];
 /// let info = hutchinson_diagonal(&a, 100, 42, &mut d, &mut error, &mut scratch)?;

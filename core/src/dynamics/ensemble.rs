@@ -183,26 +183,6 @@ impl<T: Real> Ensemble<T> {
     }
 }
 
-/// Writes the risk at `N` times.
-///
-/// ```
-/// use nanocurv::dynamics::ensemble::{Ensemble, risk_typed};
-/// use nalgebra::Vector3;
-///
-/// let problem = Ensemble::new(0.5_f64, 5.0, 0.0)?;
-/// let mut risk = Vector3::zeros();
-/// risk_typed(&problem, &Vector3::new(0.0, 1.0, 1e4), &mut risk);
-/// assert!((risk - Vector3::new(1.2, 0.8660683725, 0.9)).norm() < 1e-9);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-pub fn risk_typed<T: Real, const N: usize>(
-    problem: &Ensemble<T>,
-    times: &nalgebra::SVector<T, N>,
-    risk: &mut nalgebra::SVector<T, N>,
-) {
-    risk.iter_mut().zip(times.iter()).for_each(|(risk, t)| *risk = problem.risk(*t));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

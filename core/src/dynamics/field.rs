@@ -31,6 +31,7 @@ pub enum Plane {
 
 /// The velocity at a point of a plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Arrow<T> {
     /// Of the coordinate across.
     pub across: T,
@@ -108,39 +109,6 @@ impl Plane {
         };
         Arrow { across, upward, risk }
     }
-}
-
-/// The typed front of [`Plane::arrow`] over a grid: `G x G` arrows between `low` and `high` on both
-/// axes, column by column (`across` is constant within a column).
-///
-/// ```
-/// use nanocurv::dynamics::{field::{Plane, field_typed}, flow::Modes};
-///
-/// let modes = Modes::new(&[100.0, 1.0], &[1.0, 1.0], &[5.0, 0.0])?;
-/// let arrows = field_typed::<f64, 20>(Plane::UZ, modes, &[1.0], -10.0, 10.0, &mut [0.0; 2])?;
-/// assert_eq!(arrows.len(), 20);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`Plane::arrow`].
-pub fn field_typed<T: Real, const G: usize>(
-    plane: Plane,
-    modes: Modes<'_, T>,
-    fixed: &[T],
-    low: T,
-    high: T,
-    z: &mut [T],
-) -> Result<[[Arrow<T>; G]; G], DynamicsError> {
-    let nothing = Arrow { across: T::ZERO, upward: T::ZERO, risk: T::ZERO };
-    let mut arrows = [[nothing; G]; G];
-    for (i, column) in arrows.iter_mut().enumerate() {
-        for (j, arrow) in column.iter_mut().enumerate() {
-            let (x, y) = (grid_point(low, high, G, i), grid_point(low, high, G, j));
-            *arrow = plane.arrow(modes, fixed, x, y, z)?;
-        }
-    }
-    Ok(arrows)
 }
 
 /// Point `i` of `points` evenly spaced ones from `low` to `high`.

@@ -18,7 +18,6 @@ use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
 use crate::scalar::Real;
 use crate::scratch::Scratch;
-use nalgebra::SVector;
 
 /// A linear teacher seen in the eigenbasis of its data: three slices of one length `d`.
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +159,7 @@ pub fn integrate<T: Real>(
     runge_kutta(modes, rates, dt, steps, u, z, [slope, sum, at])
 }
 
-fn runge_kutta<T: Real>(
+pub(crate) fn runge_kutta<T: Real>(
     modes: Modes<'_, T>,
     rates: Rates<T>,
     dt: T,
@@ -194,33 +193,4 @@ fn runge_kutta<T: Real>(
         }
     }
     Ok(())
-}
-
-/// The typed front of [`integrate`].
-///
-/// ```
-/// use nanocurv::dynamics::{Rates, flow};
-/// use nalgebra::Vector2;
-///
-/// let (lambda, beta, epsilon) = ([100.0, 1.0], [1.0, 1.0], [5.0, 0.0]);
-/// let modes = flow::Modes::new(&lambda, &beta, &epsilon)?;
-/// let (mut u, mut z) = (0.1_f64, Vector2::repeat(0.1));
-/// flow::integrate_typed(modes, Rates::same(1.0), 1e-3, 20_000, &mut u, &mut z)?;
-/// // Training ends at beta + epsilon / sqrt(lambda), not at beta.
-/// assert!((z * u - Vector2::new(1.5, 1.0)).norm() < 1e-9);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`integrate`].
-pub fn integrate_typed<T: Real, const D: usize>(
-    modes: Modes<'_, T>,
-    rates: Rates<T>,
-    dt: T,
-    steps: u64,
-    u: &mut T,
-    z: &mut SVector<T, D>,
-) -> Result<(), DynamicsError> {
-    let (mut slope, mut sum, mut at) = ([T::ZERO; D], [T::ZERO; D], [T::ZERO; D]);
-    runge_kutta(modes, rates, dt, steps, u, z.as_mut_slice(), [&mut slope, &mut sum, &mut at])
 }

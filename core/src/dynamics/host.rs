@@ -14,6 +14,7 @@
 
 use super::train::{LANES, Lanes, Source};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 use pulp::{Simd, WithSimd};
 
 /// The number of hidden units from which the host's registers are filled: one group.
@@ -215,7 +216,7 @@ fn in_sweeps<S: Simd, T: Vectors<S>, const V: usize>(simd: S, steps: Steps<'_, T
     let first = T::cast(first.as_flattened_mut()).as_chunks_mut::<V>().0;
     let second = T::cast(second.as_flattened_mut()).as_chunks_mut::<V>().0;
     // One vector a feature is enough: the lanes of a block are added up as they come.
-    let sums = T::cast(sums.as_flattened_mut()).get_mut(..d).unwrap_or_default();
+    let sums = T::cast(sums.as_flattened_mut()).part_mut(..d);
     let rates = (T::splat(simd, eta1), T::splat(simd, eta2));
     let mut made = 0;
     while made < iterations {

@@ -1,4 +1,5 @@
-//! Learning dynamics of the smallest network that has any: two linear layers, `f(x) = w2 W1 x`.
+//! How the smallest network that has any dynamics learns, two linear layers `f(x) = w2 W1 x`:
+//! train it, follow it exactly by fewer numbers, predict it in closed form, find its double descent.
 //!
 //! ```text
 //! X: n x d samples,   y: n targets,   W1: h x d,   w2: 1 x h,   w = W1^T w2^T: d   (the total weight)

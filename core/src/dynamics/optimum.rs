@@ -25,7 +25,7 @@ pub const fn w_min_scratch(d: usize, n: usize) -> usize {
 ///
 /// // One sample of two features: the interpolant of least norm is along it.
 /// let (x, y, mut w) = ([3.0_f64, 4.0], [50.0], [0.0; 2]);
-/// w_min(Mat::of(&x, 2, 1), &y, &mut w, &mut [0.0; w_min_scratch(2, 1)])?;
+/// w_min(Mat::from_array::<2, 1, _>(&x), &y, &mut w, &mut [0.0; w_min_scratch(2, 1)])?;
 /// assert!((w[0] - 6.0).abs() < 1e-14 && (w[1] - 8.0).abs() < 1e-14);
 /// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
 /// ```
@@ -67,55 +67,6 @@ fn add_samples<T: Real>(x: Mat<'_, T>, coefficients: &[T], w: &mut [T]) {
     for (sample, c) in x.columns().zip(coefficients) {
         w.iter_mut().zip(sample).for_each(|(w, x)| *w += *c * *x);
     }
-}
-
-/// The typed front of [`w_min`] for at least as many samples as features.
-///
-/// ```
-/// use nanocurv::dynamics::optimum::least_squares;
-/// use nalgebra::{Matrix2x3, Vector2, Vector3};
-///
-/// let x = Matrix2x3::new(1.0, 0.0, 1.0, 0.0, 1.0, 1.0);
-/// let mut w = Vector2::zeros();
-/// least_squares(&x, &Vector3::new(2.0_f64, 3.0, 5.0), &mut w)?;
-/// assert!((w - Vector2::new(2.0, 3.0)).norm() < 1e-14);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`w_min`].
-pub fn least_squares<T: Real, const D: usize, const N: usize>(
-    x: &nalgebra::SMatrix<T, D, N>,
-    y: &nalgebra::SVector<T, N>,
-    w: &mut nalgebra::SVector<T, D>,
-) -> Result<(), DynamicsError> {
-    const { assert!(N >= D, "least squares needs at least as many samples as features") };
-    let mut gram = [[T::ZERO; D]; D];
-    w_min(x.into(), y.as_slice(), w.as_mut_slice(), gram.as_flattened_mut())
-}
-
-/// The typed front of [`w_min`] for fewer samples than features: the interpolant of least norm.
-///
-/// ```
-/// use nanocurv::dynamics::optimum::least_norm;
-/// use nalgebra::{Matrix2x1, Vector1, Vector2};
-///
-/// let mut w = Vector2::zeros();
-/// least_norm(&Matrix2x1::new(1.0, 2.0), &Vector1::new(5.0_f64), &mut w)?;
-/// assert!((w - Vector2::new(1.0, 2.0)).norm() < 1e-14);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`w_min`].
-pub fn least_norm<T: Real, const D: usize, const N: usize>(
-    x: &nalgebra::SMatrix<T, D, N>,
-    y: &nalgebra::SVector<T, N>,
-    w: &mut nalgebra::SVector<T, D>,
-) -> Result<(), DynamicsError> {
-    const { assert!(N < D, "the least norm chooses among interpolants: fewer samples than features") };
-    let mut scratch = [[[T::ZERO; N]; N]; 2];
-    w_min(x.into(), y.as_slice(), w.as_mut_slice(), scratch.as_flattened_mut().as_flattened_mut())
 }
 
 /// The relative error `((w_i - beta_i) / beta_i)^2` of weights against the teacher's, averaged over

@@ -18,10 +18,8 @@ use super::{DynamicsError, Rates, check_data};
 use crate::error::{NonFiniteError, ShapeError, size};
 use crate::linalg::{dot, syrk_nt};
 use crate::matrix::{Mat, MatMut};
-use crate::network::{AsMat, Network};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
-use nalgebra::{SMatrix, SVector};
+use crate::scratch::{Carve, Scratch};
 
 /// `S = X^T X` (`d x d`) and `b = X^T y` (`d`) of the data `x` (`d x n`): all of them that the
 /// reduction sees.
@@ -44,30 +42,6 @@ pub fn moments<T: Real>(
         b.iter_mut().zip(sample).for_each(|(b, x)| *b += *y * *x);
     }
     Ok(())
-}
-
-/// The typed front of [`moments`].
-///
-/// ```
-/// use nanocurv::dynamics::reduction::moments_typed;
-/// use nalgebra::{Matrix2, Matrix2x3, Vector2, Vector3};
-///
-/// let x = Matrix2x3::new(1.0_f32, 0.0, 2.0, 0.0, 1.0, 1.0);
-/// let (mut s, mut b) = (Matrix2::zeros(), Vector2::zeros());
-/// moments_typed(&x, &Vector3::new(1.0, -1.0, 1.0), &mut s, &mut b)?;
-/// assert_eq!((s, b), (Matrix2::new(5.0, 2.0, 2.0, 2.0), Vector2::new(3.0, 0.0)));
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`moments`].
-pub fn moments_typed<T: Real, const D: usize, const N: usize>(
-    x: &SMatrix<T, D, N>,
-    y: &SVector<T, N>,
-    s: &mut SMatrix<T, D, D>,
-    b: &mut SVector<T, D>,
-) -> Result<(), DynamicsError> {
-    moments(x.into(), y.as_slice(), s.into(), b.as_mut_slice())
 }
 
 /// Makes `iterations` steps on `z` and `u` in place, with `s = X^T X` and `b = X^T y` from
@@ -128,93 +102,9 @@ fn step<T: Real>(s: Mat<'_, T>, b: &[T], eta1: T, eta2: T, z: &mut [T], u: &mut 
     *u += eta2 * ascent;
 }
 
-/// The typed front of [`reduce`]: 1000 steps of it are what a microcontroller can do in its idle
-/// time.
-///
-/// ```
-/// use nanocurv::dynamics::{Rates, reduction};
-/// use nalgebra::{SMatrix, SVector};
-///
-/// let s = SMatrix::<f32, 2, 2>::new(100.0, 0.0, 0.0, 1.0); // X^T X
-/// let b = SVector::<f32, 2>::new(110.0, 0.5); // X^T y
-/// let (mut z, mut u) = (SVector::repeat(0.07), 0.07);
-/// reduction::reduce_typed(&s, &b, Rates::same(1e-3), 10_000, &mut z, &mut u)?;
-/// let w = z * u;
-/// assert!((w[0] - 1.1).abs() < 1e-5 && (w[1] - 0.5).abs() < 1e-4, "{w}");
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`reduce`].
-pub fn reduce_typed<T: Real, const D: usize>(
-    s: &SMatrix<T, D, D>,
-    b: &SVector<T, D>,
-    rates: Rates<T>,
-    iterations: u64,
-    z: &mut SVector<T, D>,
-    u: &mut T,
-) -> Result<(), DynamicsError> {
-    let mut scratch = [T::ZERO; D];
-    reduce(s.into(), b.as_slice(), rates, iterations, z.as_mut_slice(), u, &mut scratch)
-}
-
 /// The scratch of [`reduce_network`] for `inputs` and `hidden` units.
 pub const fn reduce_network_scratch(inputs: usize, hidden: usize) -> usize {
     inputs * inputs + 2 * inputs + hidden + reduce_scratch(inputs)
-}
-
-/// The front for a network named by [`mlp!`](crate::mlp) that starts at rank one: `theta` after
-/// `iterations` steps on a batch of `B` samples, as [`train_network`](super::train::train_network)
-/// leaves it, by the reduction. The scratch is [`reduce_network_scratch`] of the network's inputs
-/// and hidden units; a network that is not two linear layers without biases does not compile.
-///
-/// ```
-/// use nanocurv::dynamics::{Rates, reduction::{reduce_network, reduce_network_scratch}};
-/// use nanocurv::{mlp, network::Network};
-/// use nalgebra::{SMatrix, SVector};
-///
-/// mlp! { Student: 2 => 4 identity => 1, no bias }
-///
-/// let x = SMatrix::<f64, 2, 3>::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
-/// let y = SVector::<f64, 3>::new(1.0, -1.0, 1.0); // x_1 - x_2
-/// let mut theta = [0.1; Student::PARAMS];
-/// let mut scratch = [0.0; reduce_network_scratch(2, 4)];
-/// reduce_network(Student, &x, &y, Rates::same(0.02), 2000, &mut theta, &mut scratch)?;
-/// let total = (0..4).map(|k| theta[2 * k] * theta[8 + k]).sum::<f64>();
-/// assert!((total - 1.0).abs() < 1e-9);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`moments`], [`rank_one`] and [`reduce`].
-pub fn reduce_network<T: Real, N: Network, const B: usize>(
-    _network: N,
-    x: &N::Inputs<T, B>,
-    y: &SVector<T, B>,
-    rates: Rates<T>,
-    iterations: u64,
-    theta: &mut N::Theta<T>,
-    scratch: &mut [T],
-) -> Result<(), DynamicsError> {
-    const {
-        assert!(
-            super::train::is_two_layer_linear(N::LAYERS),
-            "the two-layer dynamics are of `d => h identity => 1, no bias`"
-        );
-    };
-    let (d, h) = (N::INPUTS, N::LAYERS.first().map_or(0, |layer| layer.outputs));
-    let mut scratch = Scratch::new(scratch, reduce_network_scratch(d, h))?;
-    let mut s = scratch.matrix(d, d)?;
-    let (b, z, p) = (scratch.take(d)?, scratch.take(d)?, scratch.take(h)?);
-    moments(x.as_mat(), y.as_slice(), s.reborrow(), b)?;
-    let mut u = rank_one(theta.as_ref(), T::of(100.0) * T::EPSILON, p, z)?;
-    reduce(s.as_ref(), b, rates, iterations, z, &mut u, scratch.rest())?;
-    let (rows, last) = theta.as_mut().split_at_mut_checked(h * d).unwrap_or((&mut [], &mut []));
-    for ((row, w2), p) in rows.chunks_exact_mut(d.max(1)).zip(last).zip(p.iter()) {
-        row.iter_mut().zip(z.iter()).for_each(|(w, z)| *w = *p * *z);
-        *w2 = u * *p;
-    }
-    Ok(())
 }
 
 /// Finds `p` (`h`), `z` (`d`) and `u` of the weights `theta` (`W1` row-major `h x d`, then `w2`)
@@ -232,7 +122,7 @@ pub fn rank_one<T: Real>(
     let (h, d) = (p.len(), z.len());
     ShapeError::check("theta", super::train::two_layer_params(d, h), theta.len())?;
     NonFiniteError::check("theta", theta)?;
-    let (rows, w2) = theta.split_at_checked(h * d).unwrap_or((&[], &[]));
+    let (rows, w2) = theta.cut(h * d);
     let w1 = Mat::of(rows, d, h);
     let u = dot(w2, w2).sqrt();
     if u > T::ZERO {

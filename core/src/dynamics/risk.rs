@@ -112,37 +112,6 @@ pub fn excess_risk<T: Real>(
     Ok(())
 }
 
-/// The typed front of [`excess_risk`] for `D` features over `K` steps.
-///
-/// ```
-/// use nanocurv::dynamics::risk::excess_risk_typed;
-/// use nalgebra::{SVector, Vector2};
-///
-/// let (sigmas, thetas) = (Vector2::new(1.0, 0.15), Vector2::new(0.45, 3.0));
-/// let mut excess = SVector::<f64, 600>::zeros();
-/// excess_risk_typed(&sigmas, &thetas, &Vector2::repeat(0.1), 1.0, 10, &mut excess)?;
-/// assert!((excess[491] - 0.1669421765).abs() < 1e-10);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`excess_risk`].
-pub fn excess_risk_typed<T: Real, const D: usize, const K: usize>(
-    sigmas: &nalgebra::SVector<T, D>,
-    thetas: &nalgebra::SVector<T, D>,
-    rates: &nalgebra::SVector<T, D>,
-    noise: T,
-    samples: usize,
-    excess: &mut nalgebra::SVector<T, K>,
-) -> Result<(), DynamicsError> {
-    let mut features = [Feature { sigma: T::ZERO, theta: T::ZERO, rate: T::ZERO }; D];
-    let values = sigmas.iter().zip(thetas.iter().zip(rates.iter()));
-    for (feature, (sigma, (theta, rate))) in features.iter_mut().zip(values) {
-        *feature = Feature { sigma: *sigma, theta: *theta, rate: *rate };
-    }
-    excess_risk(&features, noise, samples, excess.as_mut_slice())
-}
-
 /// The rates that give every feature the clock of the fastest one at the rate `rate`: at
 /// `eta_i sigma_i^2 = rate max sigma^2` the features fall and rise together, and the second descent
 /// is gone.

@@ -13,14 +13,12 @@
 //! Cost: the eigendecomposition of one N x N matrix, and `L N^2` multiply-adds for each vector.
 
 use super::DynamicsError;
-use super::train::{is_two_layer_linear, two_layer_params};
+use super::train::two_layer_params;
 use crate::error::ShapeError;
-use crate::linalg::{JACOBI_LIMIT, dot, eigh, eigh_scratch, gemm_tn, reverse, syrk_tn};
+use crate::linalg::{dot, eigh, eigh_scratch, gemm_tn, reverse, syrk_tn};
 use crate::matrix::{Mat, MatMut};
-use crate::network::{AsMat, Network};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
-use nalgebra::{SMatrix, SVector};
+use crate::scratch::{Carve, Scratch};
 
 /// The scratch of [`jacobian_spectrum`] for `n` rows of the Jacobian.
 pub const fn jacobian_spectrum_scratch(n: usize) -> usize {
@@ -100,7 +98,7 @@ pub fn two_layer_grams<T: Real>(
     ShapeError::check("theta", two_layer_params(d, hidden), theta.len())?;
     k1.as_ref().check(("k1 rows", "k1 columns"), n, n)?;
     k2.as_ref().check(("k2 rows", "k2 columns"), n, n)?;
-    let (rows, w2) = theta.split_at_checked(hidden * d).unwrap_or((&[], &[]));
+    let (rows, w2) = theta.cut(hidden * d);
     let mut units = scratch.matrix(hidden, n)?;
     gemm_tn(T::ONE, Mat::of(rows, d, hidden), x, T::ZERO, units.reborrow())?;
     syrk_tn(dot(w2, w2), x, T::ZERO, k1.reborrow())?;
@@ -136,75 +134,4 @@ pub fn two_layer_spectrum<T: Real>(
     let rest = scratch.rest();
     two_layer_grams(x, theta, hidden, k1.reborrow(), k2.reborrow(), rest)?;
     jacobian_spectrum(&[k1.as_ref(), k2.as_ref()], singular_values, shares, rest)
-}
-
-/// The typed front of [`jacobian_spectrum`] for `L` layers and at most 32 rows.
-///
-/// ```
-/// use nanocurv::dynamics::spectrum::jacobian_spectrum_typed;
-/// use nalgebra::{Matrix2, SMatrix, Vector2};
-///
-/// // Two layers that own one direction each.
-/// let layers = [Matrix2::new(9.0, 0.0, 0.0, 0.0), Matrix2::new(0.0, 0.0, 0.0, 4.0_f64)];
-/// let (mut singular_values, mut shares) = (Vector2::zeros(), SMatrix::<f64, 2, 2>::zeros());
-/// let rank = jacobian_spectrum_typed(&layers, &mut singular_values, &mut shares)?;
-/// assert_eq!((rank, singular_values), (2, Vector2::new(3.0, 2.0)));
-/// assert_eq!(shares, Matrix2::identity());
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`jacobian_spectrum`].
-pub fn jacobian_spectrum_typed<T: Real, const L: usize, const N: usize>(
-    layers: &[SMatrix<T, N, N>; L],
-    singular_values: &mut SVector<T, N>,
-    shares: &mut SMatrix<T, L, N>,
-) -> Result<usize, DynamicsError> {
-    const { assert!(N <= JACOBI_LIMIT, "the typed Jacobian spectrum is for at most 32 rows") };
-    let mut scratch = [[[T::ZERO; N]; N]; 2];
-    let scratch = scratch.as_flattened_mut().as_flattened_mut();
-    let layers = layers.each_ref().map(Mat::from);
-    jacobian_spectrum(&layers, singular_values.as_mut_slice(), shares.into(), scratch)
-}
-
-/// The front of [`two_layer_spectrum`] for a network named by [`mlp!`](crate::mlp), over a batch of
-/// `B` samples, in a scratch of [`two_layer_spectrum_scratch`] of the batch and the hidden units. A
-/// network that is not two linear layers without biases does not compile.
-///
-/// ```
-/// use nanocurv::dynamics::spectrum::{network_spectrum, two_layer_spectrum_scratch};
-/// use nanocurv::{mlp, network::Network};
-/// use nalgebra::{Matrix2x3, SMatrix, SVector};
-///
-/// mlp! { Student: 2 => 4 identity => 1, no bias }
-///
-/// let x = Matrix2x3::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
-/// let (mut values, mut shares) = (SVector::<f64, 3>::zeros(), SMatrix::<f64, 2, 3>::zeros());
-/// let mut scratch = [0.0; two_layer_spectrum_scratch(3, 4)];
-/// let theta = [0.1; Student::PARAMS];
-/// let rank = network_spectrum(Student, &x, &theta, &mut values, &mut shares, &mut scratch)?;
-/// assert_eq!(rank, 2); // three samples of two features
-/// assert!((shares.column(0).norm() - 1.0).abs() < 1e-12);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`two_layer_spectrum`].
-pub fn network_spectrum<T: Real, N: Network, const B: usize>(
-    _network: N,
-    x: &N::Inputs<T, B>,
-    theta: &N::Theta<T>,
-    singular_values: &mut SVector<T, B>,
-    shares: &mut SMatrix<T, 2, B>,
-    scratch: &mut [T],
-) -> Result<usize, DynamicsError> {
-    const {
-        assert!(
-            is_two_layer_linear(N::LAYERS),
-            "the two-layer dynamics are of `d => h identity => 1, no bias`"
-        );
-    };
-    let hidden = N::LAYERS.first().map_or(0, |layer| layer.outputs);
-    let values = singular_values.as_mut_slice();
-    two_layer_spectrum(x.as_mat(), theta.as_ref(), hidden, values, shares.into(), scratch)
 }

@@ -21,7 +21,6 @@ use crate::matrix::{Mat, MatMut};
 use crate::random::Rng;
 use crate::scalar::Real;
 use crate::scratch::Scratch;
-use nalgebra::{SMatrix, SVector};
 
 /// The standard deviations of the inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -60,15 +59,14 @@ pub struct Modulation<T> {
 ///     noise: (1.0, 1.0),
 ///     ..Teacher::default()
 /// };
-/// let (d, n) = (2, 10);
 /// let (mut x, mut y, mut beta) = ([0.0_f64; 20], [0.0; 10], [1.0, 1.0]);
 /// let (mut map, mut singular_values) = ([0.0; 4], [0.0; 2]);
 /// teacher.sample(
 ///     &mut Rng::seed(12),
 ///     &mut beta,
-///     MatMut::of(&mut x, d, n),
+///     MatMut::from_array::<2, 10, _>(&mut x),
 ///     &mut y,
-///     MatMut::of(&mut map, d, d),
+///     MatMut::from_array::<2, 2, _>(&mut map),
 ///     &mut singular_values,
 ///     &mut [0.0; teacher_scratch(2)],
 /// )?;
@@ -426,71 +424,4 @@ fn reverse_columns<T: Real>(m: &mut MatMut<'_, T>) {
         let mirror = right.col(skip + (cols / 2).saturating_sub(j + 1));
         column.iter_mut().zip(mirror).for_each(|(a, b)| core::mem::swap(a, b));
     }
-}
-
-/// The typed front of [`Teacher::sample`].
-///
-/// ```
-/// use nanocurv::{dynamics::teacher::{Teacher, sample_typed}, random::Rng};
-/// use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
-///
-/// let teacher = Teacher { decoupled: true, ..Teacher::default() };
-/// let (mut x, mut y) = (SMatrix::<f64, 2, 6>::zeros(), SVector::<f64, 6>::zeros());
-/// let (mut beta, mut map) = (Vector2::new(1.0, -1.0), Matrix2::zeros());
-/// let mut s = Vector2::zeros();
-/// sample_typed(&teacher, &mut Rng::seed(1), &mut beta, &mut x, &mut y, &mut map, &mut s)?;
-/// let gram = x * x.transpose();
-/// assert!((gram - Matrix2::from_diagonal(&s.component_mul(&s))).norm() < 1e-12);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`Teacher::sample`].
-pub fn sample_typed<T: Real, const D: usize, const N: usize>(
-    teacher: &Teacher<'_, T>,
-    rng: &mut Rng,
-    beta: &mut SVector<T, D>,
-    x: &mut SMatrix<T, D, N>,
-    y: &mut SVector<T, N>,
-    map: &mut SMatrix<T, D, D>,
-    singular_values: &mut SVector<T, D>,
-) -> Result<(), DynamicsError> {
-    const {
-        assert!(D <= crate::linalg::JACOBI_LIMIT, "the typed teacher is for at most 32 features");
-    };
-    let mut scratch = [[[T::ZERO; D]; D]; 3];
-    let scratch = scratch.as_flattened_mut().as_flattened_mut();
-    let (beta, y, s) = (beta.as_mut_slice(), y.as_mut_slice(), singular_values.as_mut_slice());
-    teacher.sample(rng, beta, x.into(), y, map.into(), s, scratch)
-}
-
-/// The typed front of [`Teacher::sample_test`].
-///
-/// ```
-/// use nanocurv::{dynamics::teacher::{Teacher, sample_test_typed}, random::Rng};
-/// use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
-///
-/// let (mut x, mut y) = (SMatrix::<f64, 2, 6>::zeros(), SVector::<f64, 6>::zeros());
-/// let (beta, map) = (Vector2::new(1.0, -1.0), Matrix2::identity());
-/// sample_test_typed(&Teacher::default(), &mut Rng::seed(2), &beta, &map, &mut x, &mut y)?;
-/// assert!((x.tr_mul(&beta) - y).norm() < 1e-15);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`Teacher::sample_test`].
-pub fn sample_test_typed<T: Real, const D: usize, const M: usize>(
-    teacher: &Teacher<'_, T>,
-    rng: &mut Rng,
-    beta: &SVector<T, D>,
-    map: &SMatrix<T, D, D>,
-    x: &mut SMatrix<T, D, M>,
-    y: &mut SVector<T, M>,
-) -> Result<(), DynamicsError> {
-    const {
-        assert!(D <= crate::linalg::JACOBI_LIMIT, "the typed teacher is for at most 32 features");
-    };
-    let mut scratch = [[[T::ZERO; D]; D]; 3];
-    let scratch = scratch.as_flattened_mut().as_flattened_mut();
-    teacher.sample_test(rng, beta.as_slice(), map.into(), x.into(), y.as_mut_slice(), scratch)
 }

@@ -17,11 +17,10 @@ use super::{DynamicsError, Rates, check_data};
 use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
 use crate::matrix::Mat;
-use crate::network::{Activation, AsMat, Layer, Network};
+use crate::network::{Activation, Layer};
 use crate::random::Rng;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
-use nalgebra::{SMatrix, SVector};
+use crate::scratch::{Carve, Scratch};
 
 /// Hidden units in a block. Units that are missing in the last one are zeros, and stay so.
 pub(super) const LANES: usize = 8;
@@ -80,7 +79,7 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         {
             let rest = scratch.rest();
             let skipped = rest.as_ptr().align_offset(size_of::<Lanes<T>>()).min(SKIPPED);
-            scratch = Scratch::new(rest.get_mut(skipped..).unwrap_or_default(), 0)?;
+            scratch = Scratch::new(rest.part_mut(skipped..), 0)?;
         }
         let blocks = hidden.div_ceil(LANES);
         let mut lanes = |count: usize| -> Result<&'a mut [Lanes<T>], DynamicsError> {
@@ -90,7 +89,7 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         let (total, gradient) = (scratch.take(inputs)?, scratch.take(inputs)?);
         first.fill([T::ZERO; LANES]);
         second.fill([T::ZERO; LANES]);
-        let (rows, last) = theta.split_at_checked(hidden * inputs).unwrap_or((&[], &[]));
+        let (rows, last) = theta.cut(hidden * inputs);
         let units = rows.chunks_exact(inputs.max(1)).zip(last);
         for ((row, w2), (block, lane)) in units.zip(places()) {
             let to = first.iter_mut().skip(block * inputs).zip(row);
@@ -272,8 +271,7 @@ impl<'a, T: Real> TwoLayer<'a, T> {
     pub fn write_to(&self, theta: &mut [T]) -> Result<(), ShapeError> {
         let (inputs, hidden) = (self.total.len(), self.hidden);
         ShapeError::check("theta", two_layer_params(inputs, hidden), theta.len())?;
-        let (rows, last) =
-            theta.split_at_mut_checked(hidden * inputs).unwrap_or((&mut [], &mut []));
+        let (rows, last) = theta.cut_mut(hidden * inputs);
         let units = rows.chunks_exact_mut(inputs.max(1)).zip(last);
         for (k, (row, w2)) in units.enumerate() {
             if let Some((weights, second)) = self.unit(k) {
@@ -389,8 +387,8 @@ pub fn rank_one_start<T: Real>(
     if theta.is_empty() || inputs == 0 {
         return Err(DynamicsError::Empty { what: "theta" });
     }
-    let (rows, second) = theta.split_at_mut_checked(hidden * inputs).unwrap_or((&mut [], &mut []));
-    let (z, others) = rows.split_at_mut_checked(inputs).unwrap_or((&mut [], &mut []));
+    let (rows, second) = theta.cut_mut(hidden * inputs);
+    let (z, others) = rows.cut_mut(inputs);
     z.iter_mut().for_each(|z| *z = a * rng.normal::<T>());
     second.iter_mut().for_each(|p| *p = rng.normal());
     let scale = T::ONE / dot(second, second).sqrt();
@@ -407,61 +405,6 @@ pub fn rank_one_start<T: Real>(
     Ok(())
 }
 
-/// The typed front of [`TwoLayer`]: trains `w1` (`H x D`) and `w2` in place on `x` (`D x N`), in a
-/// scratch of [`two_layer_scratch`]`(D, H)` and [`two_layer_params`]`(D, H)` more.
-///
-/// ```
-/// use nanocurv::dynamics::{Rates, train::*};
-/// use nalgebra::{SMatrix, SVector};
-///
-/// let x = SMatrix::<f64, 2, 3>::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
-/// let y = SVector::<f64, 3>::new(1.0, -1.0, 1.0); // x_1 - x_2
-/// let mut w1 = SMatrix::<f64, 4, 2>::repeat(0.1);
-/// let mut w2 = SVector::<f64, 4>::repeat(0.1);
-/// let mut scratch = [0.0; two_layer_scratch(2, 4) + two_layer_params(2, 4)];
-/// train_two_layer(&x, &y, Rates::same(0.02), 2000, &mut w1, &mut w2, &mut scratch)?;
-/// let w = w1.tr_mul(&w2);
-/// assert!((w - nalgebra::Vector2::new(1.0, -1.0)).norm() < 1e-9);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`TwoLayer::train`].
-pub fn train_two_layer<T: Real, const D: usize, const N: usize, const H: usize>(
-    x: &SMatrix<T, D, N>,
-    y: &SVector<T, N>,
-    rates: Rates<T>,
-    iterations: u64,
-    w1: &mut SMatrix<T, H, D>,
-    w2: &mut SVector<T, H>,
-    scratch: &mut [T],
-) -> Result<(), DynamicsError> {
-    const { assert!(D > 0 && H > 0, "a two-layer network has at least one input and hidden unit") };
-    let needed = two_layer_scratch(D, H) + two_layer_params(D, H);
-    let mut scratch = Scratch::new(scratch, needed)?;
-    let theta = scratch.take(two_layer_params(D, H))?;
-    let (rows, last) = theta.split_at_mut_checked(H * D).unwrap_or((&mut [], &mut []));
-    for (k, row) in rows.chunks_exact_mut(D.max(1)).enumerate() {
-        row.iter_mut().zip(w1.as_mat().columns()).for_each(|(to, column)| {
-            *to = column.get(k).copied().unwrap_or(T::ZERO);
-        });
-    }
-    last.iter_mut().zip(w2.iter()).for_each(|(to, from)| *to = *from);
-    let mut network = TwoLayer::new(theta, D, H, scratch.rest())?;
-    let result = network.train(x.into(), y.as_slice(), rates, iterations);
-    for k in 0..H {
-        if let (Some((weights, second)), Some(to)) = (network.unit(k), w2.get_mut(k)) {
-            for (column, weight) in w1.as_mat_mut().columns().zip(weights) {
-                if let Some(to) = column.get_mut(k) {
-                    *to = weight;
-                }
-            }
-            *to = second;
-        }
-    }
-    result
-}
-
 /// Whether `layers` are two linear layers without biases and with one output.
 pub const fn is_two_layer_linear(layers: &[Layer]) -> bool {
     match layers {
@@ -474,49 +417,4 @@ pub const fn is_two_layer_linear(layers: &[Layer]) -> bool {
         }
         _ => false,
     }
-}
-
-/// The front of [`TwoLayer`] for a network named by [`mlp!`](crate::mlp): trains `theta` in place on
-/// a batch of `B` samples. The scratch is [`two_layer_scratch`] of the network's inputs and hidden
-/// units; a network that is not two linear layers without biases does not compile.
-///
-/// ```
-/// use nanocurv::dynamics::{Rates, train::{train_network, two_layer_scratch}};
-/// use nanocurv::{mlp, network::Network};
-/// use nalgebra::{SMatrix, SVector};
-///
-/// mlp! { Student: 2 => 4 identity => 1, no bias }
-///
-/// let x = SMatrix::<f64, 2, 3>::new(1.0, 0.0, 2.0, 0.0, 1.0, 1.0);
-/// let y = SVector::<f64, 3>::new(1.0, -1.0, 1.0);
-/// let mut theta = [0.1; Student::PARAMS];
-/// let mut scratch = [0.0; two_layer_scratch(2, 4)];
-/// train_network(Student, &x, &y, Rates::same(0.02), 2000, &mut theta, &mut scratch)?;
-/// let total = (0..4).map(|k| theta[2 * k] * theta[8 + k]).sum::<f64>();
-/// assert!((total - 1.0).abs() < 1e-9);
-/// # Ok::<(), nanocurv::dynamics::DynamicsError>(())
-/// ```
-///
-/// # Errors
-/// As [`TwoLayer::train`].
-pub fn train_network<T: Real, N: Network, const B: usize>(
-    _network: N,
-    x: &N::Inputs<T, B>,
-    y: &SVector<T, B>,
-    rates: Rates<T>,
-    iterations: u64,
-    theta: &mut N::Theta<T>,
-    scratch: &mut [T],
-) -> Result<(), DynamicsError> {
-    const {
-        assert!(
-            is_two_layer_linear(N::LAYERS),
-            "the two-layer dynamics are of `d => h identity => 1, no bias`"
-        );
-    };
-    let hidden = N::LAYERS.first().map_or(0, |layer| layer.outputs);
-    let mut trained = TwoLayer::new(theta.as_ref(), N::INPUTS, hidden, scratch)?;
-    let result = trained.train(x.as_mat(), y.as_slice(), rates, iterations);
-    trained.write_to(theta.as_mut())?;
-    result
 }

@@ -8,6 +8,7 @@
 
 use crate::error::{NonFiniteError, ShapeError};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 use super::error::KfacError;
 
@@ -73,7 +74,7 @@ impl<'a, T: Real> Adam<'a, T> {
         ShapeError::check("gradient", theta.len(), gradient.len())?;
         ShapeError::check("moments", adam_len(theta.len()), self.moments.len())?;
         NonFiniteError::check("gradient", gradient)?;
-        let Some((m, v)) = self.moments.split_at_mut_checked(theta.len()) else { return Ok(()) };
+        let (m, v) = self.moments.cut_mut(theta.len());
         self.progress.power1 *= self.beta1;
         self.progress.power2 *= self.beta2;
         let rate = self.rate / (T::ONE - self.progress.power1);

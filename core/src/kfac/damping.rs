@@ -16,6 +16,7 @@ use crate::scalar::Real;
 /// How the damping is split over the factors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Damping {
     /// By the factors' mean diagonals, such that the cross terms are smallest.
     Pi,
@@ -27,6 +28,7 @@ pub enum Damping {
 
 /// What is added to the diagonal of each factor.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Split<T> {
     /// To the input factor A.
     pub input: T,

@@ -16,7 +16,7 @@ use crate::linalg::gemm_nt;
 use crate::matrix::{Mat, MatMut};
 use crate::network::{Layer, Loss, Mlp, Scale, Targets, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`diagonal_factor`] for `samples` samples.
 pub const fn diagonal_factor_scratch(inputs: usize, outputs: usize, samples: usize) -> usize {
@@ -114,13 +114,12 @@ pub fn accumulate_diagonal<T: Real>(
     for_each_vector(&mut batch, targets, loss, fisher, &mut |batch, pass, share| {
         let keep = if pass == 0 { weights.keep } else { T::ONE };
         batch.backward(&mut |dense, g| {
-            let Some(d) = diagonal.get_mut(dense.offset..) else { return Ok(()) };
             let (n, m) = (dense.layer.inputs, dense.layer.outputs);
-            let Some((d, bias)) = d.split_at_mut_checked(n * m) else { return Ok(()) };
-            let bias = if dense.layer.bias { bias.get_mut(..m) } else { None };
+            let (d, bias) = diagonal.part_mut(dense.offset..).cut_mut(n * m);
+            let bias = if dense.layer.bias { bias.part_mut(..m) } else { &mut [] };
             let (x, d) = (tape.input(dense.index), MatMut::of(d, n, m));
             let (scale, weight) = (dense.scale, share * weights.output);
-            diagonal_factor(x, g, scale, keep, weight, d, bias.unwrap_or(&mut []), squares)
+            diagonal_factor(x, g, scale, keep, weight, d, bias, squares)
         })
     })
 }

@@ -20,7 +20,7 @@ use crate::linalg::{gemm_nt, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::network::{Layer, Loss, Mlp, Scale, Targets, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// The number of values of an EKFAC state: bases, their eigenvalues, Lambda, for every block.
 pub const fn ekfac_len(layers: &[Layer], bias: Bias) -> usize {
@@ -134,14 +134,12 @@ pub(crate) fn correct<T: Real>(
         batch.backward(&mut |dense, g| {
             let len = layer_len(&dense.layer, bias);
             end = end.saturating_sub(len);
-            let Some(state) = state.get_mut(end..end + len) else { return Ok(()) };
-            let mut rest = Scratch::new(state, len)?;
+            let mut rest = Scratch::new(state.part_mut(end..end + len), len)?;
             for place in Places::new(core::slice::from_ref(&dense.layer), bias) {
                 let (eigen, lambda) = block(&place, &mut rest)?;
                 let x = tape.input(dense.index);
                 let len = place.rows() * x.cols();
-                let (a, g_scratch) =
-                    rotated.split_at_mut_checked(len).unwrap_or((&mut [], &mut []));
+                let (a, g_scratch) = rotated.cut_mut(len);
                 let a = rotated_inputs(&place, dense.scale, x, eigen.input, a)?;
                 let mut to =
                     Scratch::new(g_scratch, g.rows() * g.cols())?.matrix(g.rows(), g.cols())?;
@@ -280,9 +278,9 @@ impl<'a, T: Real> Ekfac<'a, T> {
         for place in Places::new(self.layers, self.bias) {
             let (n, m) = (place.rows(), place.cols());
             let Some(eigen) = Eigen::from_storage(n, m, state) else { break };
-            let rest = state.get(eigen_len(n, m)..).unwrap_or(&[]);
-            let lambda = Mat::of(rest.get(..n * m).unwrap_or(&[]), n, m);
-            state = rest.get(n * m..).unwrap_or(&[]);
+            let rest = state.part(eigen_len(n, m)..);
+            let lambda = Mat::of(rest, n, m);
+            state = rest.part(n * m..);
             place.with(v, scratch, |mut v, scratch| {
                 eigen.rotate(&mut v, scratch)?;
                 for (j, (v, lambda)) in v.columns().zip(lambda.columns()).enumerate() {

@@ -329,7 +329,7 @@ pub(crate) fn factor<'s, T: Real>(
     storage: &'s mut [T],
 ) -> Result<Mat<'s, T>, KfacError> {
     let n = factor.rows();
-    let mut l = MatMut::of(storage.get_mut(..n * n).unwrap_or(&mut []), n, n);
+    let mut l = MatMut::of(storage, n, n);
     l.copy_from(factor);
     l.add_diagonal(damping);
     ldlt(l.reborrow()).map_err(KfacError::of(side))?;

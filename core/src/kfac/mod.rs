@@ -1,4 +1,5 @@
-//! K-FAC: Kronecker-factored curvature of the layers of a network.
+//! Train with Kronecker-factored curvature ([`Optimizer`]), or take the curvature by itself: the
+//! factors of each layer, damped inverses, eigenbases, EKFAC, single blocks.
 //!
 //! ```text
 //! data, network --accumulate--> Factors --preconditioner / eigen--> Preconditioner, Eigenfactors
@@ -23,12 +24,12 @@ mod optimizer;
 mod preconditioner;
 mod schedule;
 mod series;
+mod settings;
 mod sgd;
 mod statistics;
 mod step;
 #[cfg(all(test, feature = "std"))]
 mod tests;
-pub mod typed;
 
 pub use adam::{Adam, AdamProgress, adam_len};
 pub use average::{MovingAverage, Shares};
@@ -53,10 +54,7 @@ pub use full::{
 pub use kronecker::{
     FactoredBlock, Kronecker, Root, apply_scratch, factored_len, root_scratch, solve_scratch,
 };
-pub use optimizer::{
-    Corrected, Exact, Factored, Inverse, Optimizer, Progress, Report, Representation, Settings,
-    StepRule, optimizer_len, optimizer_scratch,
-};
+pub use optimizer::{Optimizer, optimizer_len, optimizer_scratch};
 pub use preconditioner::{
     Eigenfactors, Preconditioner, eigenfactors_len, eigenfactors_scratch, precondition_scratch,
     preconditioner_len,
@@ -65,6 +63,9 @@ pub use schedule::Schedule;
 pub use series::{
     FactoredSeries, Series, SeriesOption, SeriesSide, series_covariances, series_factor_scratch,
     series_len, series_scratch, series_solve_scratch, sum_over_steps,
+};
+pub use settings::{
+    Corrected, Exact, Factored, Inverse, Progress, Report, Representation, Settings, StepRule,
 };
 pub use sgd::Sgd;
 pub use statistics::{Fisher, Weights, accumulate, accumulate_scratch, gradient};

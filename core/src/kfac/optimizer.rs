@@ -13,8 +13,7 @@
 //! The state is two plain things that the caller owns: one slice ([`optimizer_len`] values) and
 //! [`Progress`]. Saved and given back, training goes on bit for bit.
 
-use super::average::MovingAverage;
-use super::damping::{Damping, check};
+use super::damping::check;
 use super::ekfac::{Ekfac, correct, ekfac_bases, ekfac_bases_scratch, ekfac_len, ekfac_scratch};
 use super::error::KfacError;
 use super::factors::{Bias, Factors, factors_len};
@@ -22,7 +21,8 @@ use super::preconditioner::{
     Eigenfactors, Preconditioner, eigenfactors_len, eigenfactors_scratch, precondition_scratch,
     preconditioner_len,
 };
-use super::schedule::{Schedule, reduction_ratio};
+use super::schedule::reduction_ratio;
+use super::settings::{Inverse, Progress, Report, Representation, Settings, StepRule};
 use super::statistics::{
     Batch, Fisher, Weights, add_inputs, add_outputs, batch_scratch, for_each_vector,
     identity_outputs,
@@ -31,136 +31,10 @@ use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
 use crate::matrix::{Mat, MatMut};
 use crate::network::layer::{self, max_homogeneous_inputs, max_outputs};
-use crate::network::{Architecture, Layer, Loss, Reduction, Targets, forward};
+use crate::network::{Architecture, Layer, Loss, Targets, forward};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
 use core::marker::PhantomData;
-
-/// How the damped inverse is represented.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inverse {
-    /// Damped factors as L D L^T: the fastest.
-    Factored,
-    /// The factors' eigenbases, damped exactly.
-    Exact,
-    /// EKFAC.
-    Corrected,
-}
-
-/// A representation named by a type, so that a firmware links no other.
-pub trait Representation {
-    /// Which.
-    const INVERSE: Inverse;
-}
-
-macro_rules! representation {
-    ($($(#[$doc:meta])* $name:ident)*) => {
-        $($(#[$doc])*
-        #[derive(Clone, Copy, Debug)]
-        pub struct $name;
-        impl Representation for $name {
-            const INVERSE: Inverse = Inverse::$name;
-        })*
-    };
-}
-representation! {
-    /// [`Inverse::Factored`]
-    Factored
-    /// [`Inverse::Exact`]
-    Exact
-    /// [`Inverse::Corrected`]
-    Corrected
-}
-
-/// How long a step is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum StepRule<T> {
-    /// `-rate Delta + momentum d0`.
-    Fixed {
-        /// The learning rate.
-        rate: T,
-        /// mu
-        momentum: T,
-        /// The largest `rate^2 Delta.g`, the squared length of the step in the Fisher's norm.
-        limit: Option<T>,
-    },
-    /// The minimum of the quadratic model, along Delta alone or with the update before.
-    Quadratic {
-        /// Whether the update before is a second direction.
-        momentum: bool,
-    },
-}
-
-/// What is chosen once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings<T> {
-    /// The loss.
-    pub loss: Loss,
-    /// Its reduction over a batch.
-    pub reduction: Reduction,
-    /// How lambda is split; for [`Factored`].
-    pub damping: Damping,
-    /// The decay of the factors' moving average; 0 uses each batch's own.
-    pub decay: T,
-    /// The steps from one refresh of the inverse to the next, at least 1.
-    pub refresh: u32,
-    /// The rule of the step's length.
-    pub step: StepRule<T>,
-    /// How lambda follows the reduction ratio, if it does.
-    pub schedule: Option<Schedule<T>>,
-}
-
-impl<T: Real> Settings<T> {
-    /// pi damping, decay 0.95, a refresh each step, the quadratic model's step with momentum, the
-    /// paper's schedule.
-    pub fn standard(loss: Loss) -> Self {
-        Self {
-            loss,
-            reduction: Reduction::Mean,
-            damping: Damping::Pi,
-            decay: T::of(0.95),
-            refresh: 1,
-            step: StepRule::Quadratic { momentum: true },
-            schedule: Some(Schedule::standard()),
-        }
-    }
-}
-
-/// What of the state is no array.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Progress<T> {
-    /// lambda.
-    pub damping: T,
-    /// The weight of the factors' average.
-    pub average: MovingAverage<T>,
-    /// The steps made.
-    pub steps: u32,
-}
-
-impl<T: Real> Progress<T> {
-    /// Before the first step.
-    pub const fn start(damping: T, decay: T) -> Self {
-        Self { damping, average: MovingAverage::new(decay), steps: 0 }
-    }
-}
-
-/// How a step went.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report<T> {
-    /// The batch's loss before the step.
-    pub loss: T,
-    /// The change of the loss that the quadratic model, without damping, predicts; NaN where it
-    /// was not asked.
-    pub predicted: T,
-    /// The reduction ratio; NaN where it was not measured.
-    pub ratio: T,
-    /// The coefficients of Delta and of the update before.
-    pub coefficients: (T, T),
-    /// lambda for the next step.
-    pub damping: T,
-    /// Whether the parameters moved. They do not where the loss would not be finite.
-    pub moved: bool,
-}
 
 /// The number of values of an optimiser's state.
 pub const fn optimizer_len(layers: &[Layer], inverse: Inverse) -> usize {

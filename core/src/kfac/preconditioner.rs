@@ -16,7 +16,7 @@ use crate::linalg::ldlt_solve_right;
 use crate::matrix::{Mat, MatMut};
 use crate::network::Layer;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Storage of [`Factors::preconditioner`].
 pub const fn preconditioner_len(layers: &[Layer]) -> usize {
@@ -257,7 +257,7 @@ impl<'a, T: Real> Eigenfactors<'a, T> {
         for place in Places::new(self.layers, self.bias) {
             let (n, m) = (place.rows(), place.cols());
             let Some(block) = Eigen::from_storage(n, m, data) else { break };
-            data = data.get(eigen_len(n, m)..).unwrap_or(&[]);
+            data = data.part(eigen_len(n, m)..);
             place.with(v, scratch, |v, scratch| run(block, v, scratch))?;
         }
         Ok(())

@@ -11,6 +11,7 @@ use crate::scalar::Real;
 
 /// How the damping follows the reduction ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Schedule<T> {
     /// The factor of a step, below 1.
     pub decay: T,
@@ -23,9 +24,19 @@ pub struct Schedule<T> {
 }
 
 impl<T: Real> Schedule<T> {
+    /// A decision every `interval` steps, by the factor `decay` a step, without bounds.
+    pub const fn new(decay: T, interval: u32) -> Self {
+        Self { decay, interval, min: T::ZERO, max: T::MAX }
+    }
+
+    /// The same with the damping held between two bounds.
+    pub const fn with_bounds(self, min: T, max: T) -> Self {
+        Self { min, max, ..self }
+    }
+
     /// That of the paper, between 1e-8 and 1e8.
     pub fn standard() -> Self {
-        Self { decay: T::of(0.95), interval: 5, min: T::of(1e-8), max: T::of(1e8) }
+        Self::new(T::of(0.95), 5).with_bounds(T::of(1e-8), T::of(1e8))
     }
 
     /// Whether a decision is due after `steps` steps.

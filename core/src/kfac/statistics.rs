@@ -21,10 +21,11 @@ use crate::network::layer::max_outputs;
 use crate::network::{DenseLayer, Layer, Loss, Mlp, Order, Reduction, Tape, Targets, tape_len};
 use crate::random::Rng;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Which vectors G is made of.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Fisher<'r> {
     /// The columns of a root of the loss's Hessian: G of the GGN.
     TypeTwo,
@@ -123,7 +124,7 @@ impl<'t, T: Real> Batch<'t, T> {
     /// Where the vectors at the outputs are put, before [`Batch::backward`].
     pub(crate) fn seed(&mut self) -> MatMut<'_, T> {
         let (rows, cols) = (self.f.rows(), self.f.cols());
-        MatMut::of(self.here.get_mut(..rows * cols).unwrap_or(&mut []), rows, cols)
+        MatMut::of(self.here, rows, cols)
     }
 
     /// Pulls the vectors back through the layers, last to first, and shows them at each.
@@ -131,11 +132,11 @@ impl<'t, T: Real> Batch<'t, T> {
         let samples = self.f.cols();
         for dense in self.net.dense().rev() {
             let len = dense.layer.outputs * samples;
-            let g = Mat::of(self.here.get(..len).unwrap_or(&[]), dense.layer.outputs, samples);
+            let g = Mat::of(self.here.part(..len), dense.layer.outputs, samples);
             at(&dense, g)?;
             if dense.index > 0 {
                 let (rows, slope) = (dense.layer.inputs, self.tape.slope(dense.index - 1));
-                let to = self.there.get_mut(..rows * samples).unwrap_or(&mut []);
+                let to = self.there.part_mut(..rows * samples);
                 let mut to = MatMut::of(to, rows, samples);
                 to.copy_from(slope);
                 dense.pull_back(g, to)?;
@@ -152,14 +153,10 @@ impl<'t, T: Real> Batch<'t, T> {
         for (dense, v) in net.dense().zip(along.dense()) {
             let (n, m) = (dense.layer.inputs, dense.layer.outputs);
             let last = dense.index + 1 == net.depth();
-            let mut z = if last {
-                to.reborrow()
-            } else {
-                MatMut::of(self.there.get_mut(..m * samples).unwrap_or(&mut []), m, samples)
-            };
+            let mut z = if last { to.reborrow() } else { MatMut::of(self.there, m, samples) };
             v.forward(self.tape.input(dense.index), z.reborrow())?;
             if dense.index > 0 {
-                let x = Mat::of(self.here.get(..n * samples).unwrap_or(&[]), n, samples);
+                let x = Mat::of(self.here, n, samples);
                 gemm_tn(dense.scale.weight, dense.weights, x, T::ONE, z.reborrow())?;
             }
             if !last {
@@ -175,13 +172,12 @@ impl<'t, T: Real> Batch<'t, T> {
     pub(crate) fn add_gradient(&mut self, c: T, gradient: &mut [T]) -> Result<(), KfacError> {
         let tape = self.tape;
         self.backward(&mut |dense, g| {
-            let Some(to) = gradient.get_mut(dense.offset..) else { return Ok(()) };
             let (n, m) = (dense.layer.inputs, dense.layer.outputs);
-            let Some((weights, bias)) = to.split_at_mut_checked(n * m) else { return Ok(()) };
+            let (weights, bias) = gradient.part_mut(dense.offset..).cut_mut(n * m);
             let weights = MatMut::of(weights, n, m);
             gemm_nt(c * dense.scale.weight, tape.input(dense.index), g, T::ONE, weights)?;
             if dense.layer.bias {
-                let bias = bias.get_mut(..m).unwrap_or(&mut []);
+                let bias = bias.part_mut(..m);
                 g.columns().for_each(|g| axpy(c * dense.scale.bias, g, bias));
             }
             Ok(())

@@ -18,7 +18,7 @@ use crate::matrix::{Mat, MatMut};
 use crate::network::layer::{max_outputs, outputs};
 use crate::network::{DenseLayer, Layer, Loss, Mlp, Order, Reduction, Tape, Targets, tape_len};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`natural_gradient`].
 pub const fn natural_gradient_scratch(layers: &[Layer], batch: usize) -> usize {
@@ -99,9 +99,9 @@ pub fn natural_gradient<T: Real>(
     let factors = scratch.rest();
     for dense in net.dense().rev() {
         let (n, m) = (dense.layer.inputs, dense.layer.outputs);
-        let mut g = MatMut::of(here.get_mut(..m * columns).unwrap_or(&mut []), m, columns);
+        let mut g = MatMut::of(here, m, columns);
         if dense.index > 0 {
-            let to = there.get_mut(..n * columns).unwrap_or(&mut []);
+            let to = there.part_mut(..n * columns);
             dense.transpose(g.as_ref(), MatMut::of(&mut *to, n, columns))?;
             let slope = tape.slope(dense.index - 1).data();
             to.chunks_mut(slope.len().max(1)).for_each(|to| multiply(to, slope));
@@ -128,7 +128,7 @@ fn seed<T: Real>(
 ) -> Result<T, KfacError> {
     let (outputs, samples) = (f.rows(), f.cols());
     loss.check(targets, outputs, samples)?;
-    let (gradients, roots) = to.split_at_mut_checked(outputs * samples).unwrap_or_default();
+    let (gradients, roots) = to.cut_mut(outputs * samples);
     let mut value = T::ZERO;
     for (n, (f, to)) in f.columns().zip(gradients.chunks_mut(outputs.max(1))).enumerate() {
         value += loss.sample(f, targets, n);
@@ -190,8 +190,8 @@ fn layer_step<T: Real>(
     over_w.b().copy_transposed(over_v.b().into_ref());
     over_w.solve().map_err(KfacError::of(Side::Output))?;
 
-    let step = step.get_mut(dense.offset..).unwrap_or(&mut []);
-    let (weights, bias) = step.split_at_mut_checked(dense.layer.inputs * m).unwrap_or_default();
+    let step = step.part_mut(dense.offset..);
+    let (weights, bias) = step.cut_mut(dense.layer.inputs * m);
     let (mut weights, mut bias) = (weights.iter_mut(), bias.iter_mut());
     for d in over_w.b().into_ref().columns() {
         let mut d = d.iter();
@@ -207,7 +207,7 @@ fn scale<'s, T: Real>(
     multiples: &[T],
     mut to: MatMut<'s, T>,
 ) -> MatMut<'s, T> {
-    let (p, q) = multiples.split_at_checked(multiples.len() / 2).unwrap_or_default();
+    let (p, q) = multiples.cut(multiples.len() / 2);
     let mut multiples = p.iter().zip(q);
     for (to, g) in to.columns().zip(g.columns()) {
         let (p, q) = multiples.next().map_or((T::ONE, T::ONE), |(p, q)| (*p, *q));
@@ -258,7 +258,8 @@ fn input_factor<T: Real>(
 #[inline(never)]
 fn row_sums<T: Real>(alpha: T, m: Mat<'_, T>, to: &mut [T]) {
     let mut columns = m.columns();
-    for (to, v) in to.iter_mut().zip(columns.next().unwrap_or(&[])) {
+    let Some(first) = columns.next() else { return };
+    for (to, v) in to.iter_mut().zip(first) {
         *to = alpha * *v;
     }
     for column in columns {

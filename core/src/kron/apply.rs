@@ -87,7 +87,7 @@ impl<T: Real> Kron<'_, T> {
     /// let kron = Kron::new(Mat::new("a", &a, 1, 2)?, Mat::new("b", &b, 2, 2)?);
     /// let (x, mut y) = ([1.0, 2.0, 3.0, 4.0], [0.0; 2]);
     /// let mut scratch = [0.0; apply_scratch((1, 2), (2, 2))];
-    /// kron.apply(Mat::column_vector(&x), MatMut::of(&mut y, 2, 1), &mut scratch)?;
+    /// kron.apply(Mat::column_vector(&x), MatMut::column_vector(&mut y), &mut scratch)?;
     /// assert_eq!(y, [17.0, 10.0]); // [[1, 2], [3, 4]]: A X B^T = [7, 10] B^T
     /// # Ok::<(), nanocurv::kron::KronError>(())
     /// ```

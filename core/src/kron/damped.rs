@@ -52,7 +52,7 @@ pub const fn power_scratch(left: usize, right: usize) -> usize {
 /// // (A (x) B + 0.3 I)^-1 vec_r([[1, 2], [3, -1]])
 /// let (x, mut y) = ([1.0, 2.0, 3.0, -1.0], [0.0; 4]);
 /// let mut scratch = [0.0; damped::power_scratch(2, 2)];
-/// damped.solve(1.0, 0.3, Mat::column_vector(&x), MatMut::of(&mut y, 4, 1), &mut scratch)?;
+/// damped.solve(1.0, 0.3, Mat::column_vector(&x), MatMut::column_vector(&mut y), &mut scratch)?;
 /// assert!((y[0] - 0.0944438551489246_f64).abs() < 1e-14);
 /// # Ok::<(), nanocurv::kron::KronError>(())
 /// ```

@@ -16,6 +16,7 @@ use crate::scratch::Scratch;
 
 /// The determinant by its sign and logarithm.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LogDeterminant<T> {
     /// 1, -1, or 0 where a factor is singular (within rounding; see [`lu()`]).
     pub sign: T,

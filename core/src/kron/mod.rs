@@ -1,4 +1,5 @@
-//! The Kronecker product as an operator: two factors, never their product.
+//! Multiply with a Kronecker product, solve with it, take its determinant, find the nearest one:
+//! from its two factors ([`Kron`]), never from their product.
 //!
 //! ```text
 //! (A (x) B) vec_r(X) = vec_r(A X B^T)     X: n x l, row-major        A: m x n (left)
@@ -19,7 +20,6 @@
 //! | `damped` | `(c A (x) B + lambda I)^p` for symmetric factors, exactly |
 //! | `nearest` | the Frobenius-nearest sum of Kronecker products |
 //! | `fit` | a positive semidefinite fit by random sketches |
-//! | `typed` | all of it over `SMatrix`, shapes checked by the compiler |
 
 pub mod apply;
 pub mod damped;
@@ -30,7 +30,6 @@ pub mod nearest;
 pub mod product;
 pub mod solve;
 pub mod sum;
-pub mod typed;
 
 #[cfg(all(test, feature = "std"))]
 mod laws;

@@ -30,6 +30,7 @@ const ITERATIONS: u32 = 1000;
 
 /// How [`nearest`] went.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Nearest<T> {
     /// The singular value of the rearrangement: the Frobenius norm of the term, 0 (within
     /// rounding) if the terms before already make up G.

@@ -11,7 +11,7 @@ use crate::error::NonFiniteError;
 use crate::linalg::{gemm, gemm_nt, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// The rows and columns of the product of `factors`.
 pub fn shape<T: Real>(factors: &[Mat<'_, T>]) -> (usize, usize) {
@@ -107,10 +107,10 @@ fn contract<T: Real>(
         for factor in factors.iter().rev() {
             let (m, n) = sizes(*factor, transpose);
             before = before.checked_div(n).unwrap_or(0);
-            let target = to.get_mut(..before * m * after).unwrap_or(&mut []);
+            let target = to.part_mut(..before * m * after);
             axis(*factor, transpose, (before, after), source, target)?;
             core::mem::swap(&mut from, &mut to);
-            source = from.get(..before * m * after).unwrap_or(&[]);
+            source = from.part(..before * m * after);
             after *= m;
         }
         y.iter_mut().zip(source).for_each(|(y, v)| *y = *v);

@@ -131,7 +131,7 @@ impl<'s, T: Real> KronLu<'s, T> {
 /// let mut memory = [0.0; solve::memory(1, 2)];
 /// let factors = KronLdlt::new(kron, &mut memory)?;
 /// let mut x = [12.0, 12.0];
-/// factors.solve(MatMut::of(&mut x, 2, 1))?;
+/// factors.solve(MatMut::column_vector(&mut x))?;
 /// assert!((x[0] - 1.0).abs() < 1e-6 && (x[1] - 1.0).abs() < 1e-6);
 /// # Ok::<(), nanocurv::kron::KronError>(())
 /// ```

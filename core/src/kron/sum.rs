@@ -6,8 +6,9 @@
 //! G x         = sum_r (A_r (x) B_r) x
 //! ```
 
+use super::apply::two_sided;
 use super::{Kron, KronError, apply_scratch};
-use crate::error::ShapeError;
+use crate::error::{NonFiniteError, ShapeError};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 
@@ -92,4 +93,23 @@ pub fn frobenius<T: Real>(terms: &[Kron<'_, T>]) -> Result<T, KronError> {
 /// `<X, Y> = sum x_ij y_ij`.
 pub(super) fn inner<T: Real>(x: Mat<'_, T>, y: Mat<'_, T>) -> T {
     x.columns().zip(y.columns()).fold(T::ZERO, |sum, (x, y)| sum + crate::linalg::dot(x, y))
+}
+
+/// `Y = sum_r A_r X B_r^T`, or `sum_r A_r^T X B_r`: the run-time sized part, compiled once for all
+/// shapes.
+pub(crate) fn add_up<T: Real>(
+    terms: &[Kron<'_, T>],
+    transpose: bool,
+    x: Mat<'_, T>,
+    mut y: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), KronError> {
+    NonFiniteError::check_matrix("x", x)?;
+    let mut beta = T::ZERO;
+    for term in terms {
+        term.check_finite()?;
+        two_sided(term.left, x, term.right, transpose, beta, y.reborrow(), scratch)?;
+        beta = T::ONE;
+    }
+    Ok(())
 }

@@ -15,6 +15,7 @@ use super::syrk::syrk_nt;
 use crate::error::{LinalgError, ShapeError};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 use std::vec;
 use std::vec::Vec;
 
@@ -111,8 +112,7 @@ impl<'a, T: Real> Triangle<'a, T> {
         memory: &'m mut [T],
     ) -> Result<Mat<'m, T>, ShapeError> {
         memory.fill(T::ZERO);
-        let mut inverse =
-            MatMut::of(memory.get_mut(..width * width).unwrap_or(&mut []), width, width);
+        let mut inverse = MatMut::of(memory, width, width);
         let block = self.matrix.block(at, at, width, width);
         invert(block, self.upper, self.unit, inverse.reborrow())?;
         Ok(inverse.into_ref())
@@ -132,8 +132,8 @@ impl<'a, T: Real> Triangle<'a, T> {
             for first in (0..cols).step_by(PANEL) {
                 let w = PANEL.min(cols - first);
                 let size = width * w;
-                let mut known = MatMut::of(known.get_mut(..size).unwrap_or(&mut []), width, w);
-                let mut x = MatMut::of(solved.get_mut(..size).unwrap_or(&mut []), width, w);
+                let mut known = MatMut::of(known.part_mut(..size), width, w);
+                let mut x = MatMut::of(solved.part_mut(..size), width, w);
                 known.copy_from(b.block(at, first, width, w).into_ref());
                 let product = if self.transpose { gemm_tn } else { gemm };
                 product(T::ONE, inverse, known.as_ref(), T::ZERO, x.reborrow())?;
@@ -200,7 +200,7 @@ fn multiply_right<T: Real>(
     let (rows, width) = (x.rows(), x.cols());
     for first in (0..rows).step_by(PANEL) {
         let h = PANEL.min(rows - first);
-        let mut known = MatMut::of(memory.get_mut(..h * width).unwrap_or(&mut []), h, width);
+        let mut known = MatMut::of(memory, h, width);
         let mut part = x.block(first, 0, h, width);
         known.copy_from(part.as_ref());
         let product = if transpose { gemm_nt } else { gemm };
@@ -230,7 +230,7 @@ fn invert<T: Real>(
     let mut memory = [T::ZERO; BLOCK * BLOCK / 4 + BLOCK];
     invert(t.block(0, 0, half, half), upper, unit, x.block(0, 0, half, half))?;
     invert(t.block(half, half, rest, rest), upper, unit, x.block(half, half, rest, rest))?;
-    let mut product = MatMut::of(memory.get_mut(..half * rest).unwrap_or(&mut []), half, rest);
+    let mut product = MatMut::of(&mut memory, half, rest);
     let (mut left, mut right) = x.split_at_col(half);
     if upper {
         let (b, c) = (t.block(0, half, half, rest), right.block(half, 0, rest, rest));
@@ -263,7 +263,7 @@ fn invert_corner<T: Real>(t: Mat<'_, T>, upper: bool, unit: bool, mut x: MatMut<
             if upper {
                 before.iter_mut().zip(column).for_each(|(x, t)| *x -= *pivot * *t);
             } else {
-                let below = column.get(k + 1..).unwrap_or(&[]);
+                let below = column.part(k + 1..);
                 after.iter_mut().zip(below).for_each(|(x, t)| *x -= *pivot * *t);
             }
         };

@@ -20,7 +20,7 @@ use super::tridiagonal;
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 use core::cmp::Ordering;
 
 /// The largest size that [`eigh`] gives to [`jacobi_eigh`] where it has the choice.
@@ -32,6 +32,7 @@ const SWEEPS: u32 = 30;
 /// How an eigendecomposition went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct EighInfo {
     /// Jacobi sweeps, or QR sweeps over the tridiagonal matrix.
     pub iterations: u32,
@@ -153,7 +154,7 @@ pub fn check_symmetric<T: Real>(a: Mat<'_, T>) -> Result<(), LinalgError> {
     for first in (0..n).step_by(8) {
         let width = 8.min(n - first);
         for (row, mirror) in a.columns().enumerate().skip(first) {
-            let mirror = mirror.get(first..first + width).unwrap_or(&[]);
+            let mirror = mirror.part(first..first + width);
             for (col, mirrored) in (first..).zip(mirror) {
                 if (a.at(row, col) - *mirrored).abs() > tolerance {
                     let (row, col) = (size(row.max(col)), size(row.min(col)));

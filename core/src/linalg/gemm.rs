@@ -15,6 +15,7 @@ use super::tile::{Columns, Four, Lanes, Panel, Part, Rows, map, sum_of_outer_pro
 use crate::error::ShapeError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 /// The number of multiply-accumulates from which the host's library multiplies. What a
 /// microcontroller runs stays below, so that its results are the host's, bit for bit.
@@ -140,7 +141,7 @@ fn by_library<T: Real>(alpha: T, a: Mat<'_, T>, b: Mat<'_, T>, mut c: MatMut<'_,
     let mut product = std::vec![T::ZERO; m * BLOCK.min(n)];
     for j in (0..n).step_by(BLOCK) {
         let width = BLOCK.min(n - j);
-        let mut product = MatMut::of(product.get_mut(..m * width).unwrap_or(&mut []), m, width);
+        let mut product = MatMut::of(&mut product, m, width);
         let b = b.columns_range(j, width);
         multiply(Of::Nn, (alpha, T::ZERO), a, b, product.reborrow(), Part::All);
         for (c, p) in c.block(0, j, m, width).columns().zip(product.columns()) {
@@ -337,7 +338,7 @@ fn combine<T: Real, F: Finish<T>>(
     // Whatever: the tile is written over it.
     let mut sums = [factors.alpha; 16];
     tile(Overwrite, factors, top, left, &mut sums, 4);
-    let mut sums = sums.get(4 * (j - left) + i - top..).unwrap_or(&[]);
+    let mut sums = sums.part(4 * (j - left) + i - top..);
     for _ in j..left + wide {
         let entries = c.iter_mut().zip(sums).take(top + high - i);
         entries.for_each(|(c, sum)| *c = how.entry(*c, *sum));

@@ -12,6 +12,7 @@ use super::tile::{
 use super::triangular::{blocks, subtract, subtract_column};
 use crate::matrix::MatMut;
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 /// Replaces unit lower triangular L by the lower triangle of `L^-T R L^-1`.
 #[inline(always)]
@@ -85,7 +86,7 @@ impl<T: Real> Visit for Product<'_, '_, T> {
     fn tile<M: Lanes, N: Lanes>(&mut self, i: usize, j: usize) {
         let m = self.m.as_ref();
         let len = m.rows() - i;
-        let from = self.reciprocal.get(i..).unwrap_or(&[]);
+        let from = self.reciprocal.part(i..);
         let Some(left) = across::<T, M>(m, (i, i), len) else { return };
         let Some(right) = across::<T, N>(m, (i, j), len) else { return };
         let scaled = left.zip(from).map(|(m, reciprocal)| M::map(m, |m| m * *reciprocal));

@@ -15,6 +15,7 @@ use super::rotation::column_pair;
 use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 /// Columns that are eliminated one by one.
 #[cfg(feature = "std")]
@@ -44,7 +45,7 @@ pub fn lu<T: Real>(mut a: MatMut<'_, T>, pivots: &mut [usize]) -> Result<(), Lin
 /// Eliminates each column below its pivot, `rows >= columns`.
 fn factor_panel<T: Real>(mut a: MatMut<'_, T>, pivots: &mut [usize]) -> Result<(), LinalgError> {
     for (k, pivot_row) in pivots.iter_mut().enumerate() {
-        let (offset, largest) = largest(a.col(k).get(k..).unwrap_or(&[]));
+        let (offset, largest) = largest(a.col(k).part(k..));
         if largest == T::ZERO {
             return Err(LinalgError::Singular { pivot: size(k) });
         }
@@ -79,7 +80,7 @@ fn factor_halves<T: Real>(
         return factor_panel(a, pivots);
     }
     let half = (cols / 2).next_multiple_of(LEAF / 2);
-    let (first, second) = pivots.split_at_mut_checked(half).unwrap_or_default();
+    let (first, second) = pivots.cut_mut(half);
     let (mut left, mut right) = a.reborrow().split_at_col(half);
     factor_halves(left.reborrow(), first, blocks)?;
     exchange_all(&mut right, first, 0);
@@ -107,7 +108,7 @@ fn largest<T: Real>(values: &[T]) -> (usize, T) {
 fn check_pivots<T: Real>(a: Mat<'_, T>) -> Result<(), LinalgError> {
     let tolerance = T::EPSILON * T::from_usize(a.rows());
     for (k, col) in a.columns().enumerate() {
-        let column = col.get(..=k).unwrap_or(&[]);
+        let column = col.part(..=k);
         let pivot = column.last().map_or(T::ZERO, |p| p.abs());
         if pivot <= tolerance * largest(column).1 {
             return Err(LinalgError::Singular { pivot: size(k) });
@@ -167,7 +168,7 @@ pub fn lu_solve<T: Real>(
     for x in b.columns() {
         for (k, l) in lu.columns().enumerate() {
             if let Some((xk, rest)) = x.get_mut(k..).and_then(|x| x.split_first_mut()) {
-                subtract_multiple(*xk, l.get(k + 1..).unwrap_or(&[]), rest);
+                subtract_multiple(*xk, l.part(k + 1..), rest);
             }
         }
         for (k, u) in (0..lu.cols()).rev().map(|k| (k, lu.col(k))) {
@@ -218,7 +219,7 @@ pub fn lu_solve_transpose<T: Real>(
         }
         for (k, l) in (0..lu.cols()).rev().map(|k| (k, lu.col(k))) {
             if let Some((xk, rest)) = x.get_mut(k..).and_then(|x| x.split_first_mut()) {
-                *xk -= dot(l.get(k + 1..).unwrap_or(&[]), rest);
+                *xk -= dot(l.part(k + 1..), rest);
             }
         }
     }

@@ -1,8 +1,17 @@
-//! Kernels over run-time sized, column-major slice views: products, the symmetric factorisation
-//! without square roots, triangular solves, LU and the symmetric eigendecomposition.
+//! Multiply, factor, solve and diagonalise small dense matrices without a heap: kernels over
+//! column-major views ([`Mat`](crate::Mat)) of any size, in f32 or f64.
 //!
-//! All are made of one register tile, run in any precision and never panic. A wrong shape is an
-//! error that names the argument.
+//! | to | look for |
+//! |---|---|
+//! | multiply | [`gemm`], [`gemm_tn`], [`gemm_nt`]; with the transpose of itself [`syrk_nt`], [`syrk_tn`] |
+//! | solve with a symmetric positive matrix | [`ldlt()`], then [`ldlt_solve`]; [`ldlt_inverse`] |
+//! | solve with any square matrix | [`lu()`], then [`lu_solve`] |
+//! | find eigenvalues and eigenvectors of a symmetric matrix | [`eigh`] |
+//! | solve a triangle | [`solve_lower`], [`solve_lower_transpose`] and their kin |
+//!
+//! All are made of one register tile and none takes a square root but the eigensolver. A wrong
+//! shape is an error that names the argument; scratch, where a kernel needs it, has its size in a
+//! `const fn` beside it.
 
 #[cfg(feature = "std")]
 mod blocked;

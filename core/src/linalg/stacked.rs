@@ -17,7 +17,7 @@ use super::tile::{Four, Lanes};
 use crate::error::{LinalgError, ScratchError};
 use crate::matrix::MatMut;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// A above B, n x n above m x n, the rows of both padded to multiples of four.
 #[derive(Debug)]
@@ -100,8 +100,7 @@ fn factor_and_solve<T: Real>(values: &mut [T], n: usize, height: usize) -> Resul
             break;
         };
         let f = first.as_flattened().get(k + 1).map_or(T::ZERO, |w| *w * r1);
-        let (y, x) = (second.get_mut(k / 4..), first.get(k / 4..));
-        for (y, x) in y.unwrap_or_default().iter_mut().zip(x.unwrap_or_default()) {
+        for (y, x) in second.part_mut(k / 4..).iter_mut().zip(first.part(k / 4..)) {
             *y = minus(*y, f, *x);
         }
         let (d2, r2) = pivot(second, k + 1)?;
@@ -127,8 +126,8 @@ fn factor_and_solve<T: Real>(values: &mut [T], n: usize, height: usize) -> Resul
     }
     for j in (0..n).rev() {
         let Some((column, right)) = column_and_right(values, j, height) else { break };
-        let (l, x) = column.split_at_mut_checked(n.div_ceil(4)).unwrap_or_default();
-        let l = l.as_flattened().get(j + 1..n).unwrap_or(&[]);
+        let (l, x) = column.cut_mut(n.div_ceil(4));
+        let l = l.as_flattened().part(j + 1..n);
         for (to, i) in x.iter_mut().zip(n.div_ceil(4)..) {
             let mut x = *to;
             for (solved, l) in right.chunks_exact(height).zip(l) {

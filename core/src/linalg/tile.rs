@@ -10,6 +10,7 @@
 pub(crate) use super::lanes::{Four, Lanes, One};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 /// N columns of M rows.
 pub(crate) type Tile<T, M, N> = <N as Lanes>::Of<<M as Lanes>::Of<T>>;
@@ -204,7 +205,7 @@ impl<'a, T: Real, W: Lanes> Apart<'a, T, W> {
     /// `len` rows from `row`, column by column.
     #[inline(always)]
     pub(crate) fn rows(&self, row: usize, len: usize) -> impl Iterator<Item = W::Of<T>> {
-        W::across(W::map(W::shared(&self.0), |c: &[T]| c.get(row..row + len).unwrap_or(&[])))
+        W::across(W::map(W::shared(&self.0), |c: &[T]| c.part(row..row + len)))
     }
 
     /// The tile at row `i`.

@@ -13,7 +13,7 @@ use super::rotation::annihilate;
 use crate::error::LinalgError;
 use crate::matrix::MatMut;
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Rows of the eigenvector matrix that are rotated together.
 const PANEL: usize = 16;
@@ -152,7 +152,7 @@ fn form_q<T: Real>(a: &MatMut<'_, T>, tau: &[T], q: &mut MatMut<'_, T>) {
     q.fill(T::ZERO);
     q.add_diagonal(T::ONE);
     for k in (0..n.saturating_sub(1)).rev() {
-        let v = a.as_ref().col(k).get(k + 1..).unwrap_or(&[]);
+        let v = a.as_ref().col(k).part(k + 1..);
         let factor = tau.get(k).copied().unwrap_or(T::ZERO);
         for col in q.block(k + 1, k + 1, n - k - 1, n - k - 1).columns() {
             let projection = factor * dot(v, col);
@@ -179,8 +179,7 @@ fn iterate<T: Real>(
     let n = d.len();
     let bound = 30_usize.saturating_mul(n);
     let negligible = norm * T::EPSILON * T::EPSILON;
-    let (panel, rotations) =
-        workspace.split_at_mut_checked(PANEL * n).unwrap_or((&mut [], &mut []));
+    let (panel, rotations) = workspace.cut_mut(PANEL * n);
     let mut batch = [Sweep::default(); BATCH];
     let mut waiting = 0;
     let mut sweeps = 0;
@@ -215,7 +214,7 @@ fn iterate<T: Real>(
             waiting = 0;
         }
     }
-    apply(batch.get(..waiting).unwrap_or(&[]), rotations, n, vectors, panel);
+    apply(batch.part(..waiting), rotations, n, vectors, panel);
     Ok(crate::error::size(sweeps))
 }
 
@@ -277,7 +276,7 @@ fn apply<T: Real>(
             to.iter_mut().zip(from).for_each(|(t, f)| *t = *f);
         }
         for (sweep, row) in sweeps.iter().zip(rotations.chunks_exact((2 * n).max(1))) {
-            let columns = panel.get_mut(sweep.low..=sweep.high).unwrap_or(&mut []);
+            let columns = panel.part_mut(sweep.low..=sweep.high);
             rotate_panel(columns, row.as_chunks::<2>().0);
         }
         for (from, to) in panel.iter().zip(vectors.block(first, 0, rows, n).columns()) {

@@ -74,6 +74,7 @@ macro_rules! activations {
         /// The activation of a hidden layer.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
         pub enum Activation {
             $($(#[$doc])* $variant,)*
         }

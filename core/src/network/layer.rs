@@ -11,6 +11,7 @@ use crate::error::{NetworkError, size};
 /// A dense layer with its activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Layer {
     /// The number of inputs.
     pub inputs: usize,
@@ -26,6 +27,11 @@ impl Layer {
     /// A layer with a bias.
     pub const fn new(inputs: usize, outputs: usize, activation: Activation) -> Self {
         Self { inputs, outputs, bias: true, activation }
+    }
+
+    /// The same layer, with a bias or without.
+    pub const fn with_bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
     }
 
     /// The number of parameters, weights and biases.

@@ -20,6 +20,7 @@ use crate::scalar::Real;
 /// The loss function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub enum Loss {
     /// Squared error.
     Mse,
@@ -41,6 +42,7 @@ pub enum Reduction {
 
 /// The targets of a batch.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Targets<'a, T> {
     /// Outputs x samples.
     Values(Mat<'a, T>),
@@ -49,11 +51,14 @@ pub enum Targets<'a, T> {
 }
 
 impl<'a, T: Real> Targets<'a, T> {
-    /// The targets of samples `from..from + samples`.
+    /// The targets of samples `from..from + samples`, none where they are not all there, as
+    /// [`Mat::columns_range`].
     pub fn range(&self, from: usize, samples: usize) -> Self {
         match self {
             Self::Values(y) => Self::Values(y.columns_range(from, samples)),
-            Self::Labels(labels) => Self::Labels(labels.get(from..from + samples).unwrap_or(&[])),
+            Self::Labels(labels) => {
+                Self::Labels(labels.get(from..from + samples).unwrap_or_default())
+            }
         }
     }
 }

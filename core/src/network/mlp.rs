@@ -13,6 +13,7 @@ use crate::error::{NetworkError, NonFiniteError, ShapeError};
 use crate::linalg::{gemm, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
+use crate::scratch::Carve;
 
 /// The fixed scalars of a layer's parameterisation.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -170,9 +171,9 @@ impl<'a, T: Real> DenseLayer<'a, T> {
     #[inline]
     pub(crate) fn at<'v>(&self, theta: &'v [T]) -> DenseLayer<'v, T> {
         let (inputs, outputs) = (self.layer.inputs, self.layer.outputs);
-        let theta = theta.get(self.offset..).unwrap_or(&[]);
-        let (weights, rest) = theta.split_at_checked(inputs * outputs).unwrap_or_default();
-        let bias = if self.layer.bias { rest.get(..outputs).unwrap_or(&[]) } else { &[] };
+        let theta = theta.part(self.offset..);
+        let (weights, rest) = theta.cut(inputs * outputs);
+        let bias = if self.layer.bias { rest.part(..outputs) } else { &[] };
         DenseLayer { weights: Mat::of(weights, inputs, outputs), bias, ..*self }
     }
 

@@ -1,5 +1,9 @@
-//! Networks: layers, activations, parameters in PyTorch's order, the forward pass, losses; and
-//! `mlp!`, which names a network whose sizes the compiler checks.
+//! Describe a multilayer perceptron and evaluate it: layers, activations, parameters in PyTorch's
+//! order, losses.
+//!
+//! With its sizes in a type: [`mlp!`](crate::mlp) names a network, which is then a [`Network`] with
+//! `LAYERS`, `PARAMS` and the types of its batches. At run time: a slice of [`Layer`] and one of
+//! parameters make an [`Mlp`]. Either goes to [`forward`], and to every algorithm of this crate.
 
 pub mod activation;
 mod architecture;

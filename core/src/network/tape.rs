@@ -12,7 +12,7 @@ use super::mlp::Mlp;
 use crate::error::NetworkError;
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// How many derivatives of the activations a tape holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,7 +147,7 @@ impl<'t, T: Real> Tape<'t, T> {
             let len = layer.outputs * batch;
             if index == l && slot < slots && index + 1 < self.layers.len() {
                 start += slot * len;
-                let data = self.storage.get(start..start + len).unwrap_or(&[]);
+                let data = self.storage.part(start..start + len);
                 return Mat::of(data, layer.outputs, batch);
             }
             start += slots * len;
@@ -207,15 +207,11 @@ pub fn forward<T: Real>(
     let last = net.depth() - 1;
     for dense in net.dense() {
         let (inputs, outputs) = (dense.layer.inputs, dense.layer.outputs);
-        let input = if dense.index == 0 {
-            x
-        } else {
-            Mat::of(here.get(..inputs * batch).unwrap_or(&[]), inputs, batch)
-        };
+        let input = if dense.index == 0 { x } else { Mat::of(here, inputs, batch) };
         if dense.index == last {
             dense.forward(input, f.reborrow())?;
         } else {
-            let values = there.get_mut(..outputs * batch).unwrap_or(&mut []);
+            let values = there.part_mut(..outputs * batch);
             dense.forward(input, MatMut::of(&mut *values, outputs, batch))?;
             dense.activate(Jet { value: values, first: &mut [], second: &mut [] });
         }

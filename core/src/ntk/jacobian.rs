@@ -13,7 +13,7 @@ use crate::linalg::syrk_nt;
 use crate::matrix::{Mat, MatMut};
 use crate::network::{Layer, Mlp, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`jacobian`].
 pub const fn jacobian_scratch(layers: &[Layer], batch: usize) -> usize {
@@ -47,12 +47,8 @@ fn gradient<T: Real>(net: &Mlp<'_, T>, tape: &Tape<'_, T>, n: usize, o: usize, t
     for dense in net.dense() {
         let (s, t) = (dense.scale.weight, dense.bias_input());
         let x = tape.input(dense.index).col(n);
-        let params = to.get_mut(dense.offset..).unwrap_or(&mut []);
         let inputs = dense.layer.inputs;
-        let Some((weights, bias)) = params.split_at_mut_checked(inputs * dense.layer.outputs)
-        else {
-            return;
-        };
+        let (weights, bias) = to.part_mut(dense.offset..).cut_mut(inputs * dense.layer.outputs);
         let bias = if dense.layer.bias { bias } else { &mut [] };
         if dense.index == last {
             if let Some(row) = weights.chunks_exact_mut(inputs.max(1)).nth(o) {

@@ -1,5 +1,6 @@
-//! The layerwise neural tangent kernel, with biases, of any number of outputs, without the
-//! Jacobian.
+//! The neural tangent kernel of one batch ([`kernel`]) or between two ([`kernel_between`]), with
+//! biases, of any number of outputs, layer by layer and without the Jacobian; or the
+//! [`jacobian()`] itself.
 //!
 //! ```text
 //! Theta_{(i,a),(j,b)} = <d f_a(x_i) / d theta, d f_b(x_j) / d theta>
@@ -21,14 +22,12 @@
 mod jacobian;
 mod tape;
 mod tile;
-mod typed;
 
 pub use jacobian::{
     jacobian, jacobian_scratch, params_gram, params_gram_chunk, params_gram_scratch,
 };
 pub use tape::{Directions, Tape, tape_len};
 pub use tile::{Component, Pairing, square_tile, tile, tile_scratch};
-pub use typed::{ntk, ntk_between};
 
 use crate::error::NetworkError;
 use crate::matrix::{Mat, MatMut};

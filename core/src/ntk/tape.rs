@@ -12,7 +12,7 @@ use crate::error::NetworkError;
 use crate::matrix::{Mat, MatMut};
 use crate::network::{Jet, Layer, Mlp, layer};
 use crate::scalar::Real;
-use crate::scratch::Scratch;
+use crate::scratch::{Carve, Scratch};
 
 /// The directions in the outputs whose gradients the kernel compares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl<'t, T: Real> Tape<'t, T> {
             return self.x;
         }
         let (start, width, batch) = self.place(l - 1);
-        Mat::of(self.storage.get(start..start + width * batch).unwrap_or(&[]), width, batch)
+        Mat::of(self.storage.part(start..start + width * batch), width, batch)
     }
 
     /// `S_l` behind hidden layer `l` counted from 0, all directions: (R d_l) x N.
@@ -112,7 +112,7 @@ impl<'t, T: Real> Tape<'t, T> {
         let (start, width, batch) = self.place(l);
         let rows = width * self.directions.count(self.layers);
         let start = start + width * batch;
-        Mat::of(self.storage.get(start..start + rows * batch).unwrap_or(&[]), rows, batch)
+        Mat::of(self.storage.part(start..start + rows * batch), rows, batch)
     }
 
     /// `S_l^{(r)}`, one direction: d_l x N.
@@ -179,7 +179,7 @@ fn backward<T: Real>(
     for dense in net.dense().rev().take(net.depth() - 1) {
         let width = dense.layer.inputs;
         let split = rest.len().saturating_sub(width * count * batch);
-        let (before, signals) = rest.split_at_mut_checked(split).unwrap_or_default();
+        let (before, signals) = rest.cut_mut(split);
         // All directions of all samples are columns: the same memory as (R d) x N.
         let mut columns = MatMut::of(signals, width, count * batch);
         match above {

@@ -1,4 +1,4 @@
-use nanocurv::{SMatrix, mlp, network::Network, ntk};
+use nanocurv::{SMatrix, fixed, mlp, network::Network, ntk};
 
 mlp! { Sensor: 4 => 8 tanh => 1 }
 
@@ -7,5 +7,5 @@ fn main() {
     let x = SMatrix::<f32, 5, 8>::zeros();
     let mut k = SMatrix::<f32, 8, 8>::zeros();
     let mut scratch = [0.0; ntk::scratch(Sensor::LAYERS, 8)];
-    ntk::ntk(Sensor, &theta, &x, &mut k, &mut scratch).unwrap();
+    fixed::ntk::kernel(Sensor, &theta, &x, &mut k, &mut scratch).unwrap();
 }

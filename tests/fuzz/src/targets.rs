@@ -13,10 +13,9 @@ use nanocurv::linalg::{
     ldlt_solve, lu, lu_log_determinant, lu_solve,
 };
 use nanocurv::{Mat, MatMut, Real};
-use nanocurv_cli::args::Cli;
-use nanocurv_cli::array::Array;
-use nanocurv_cli::commands::train::Checkpoint;
-use nanocurv_cli::io::{self, Source, csv, network, npy, npz, safetensors};
+use nanocurv_cli::commands::Cli;
+use nanocurv_cli::desktop::Array;
+use nanocurv_cli::io::{self, Source, checkpoint as state, csv, network, npy, npz, safetensors};
 
 /// A target takes any bytes.
 pub type Target = fn(&[u8]);
@@ -76,8 +75,8 @@ pub fn network(data: &[u8]) {
 
 /// The state of a training, and the metadata around it.
 pub fn checkpoint(data: &[u8]) {
-    let _ = Checkpoint::<f32>::from_bytes(data);
-    let _ = Checkpoint::<f64>::parse(data, &Default::default());
+    let _ = state::from_bytes::<f32>(data);
+    let _ = state::parse::<f64>(data, &Default::default());
 }
 
 /// The arguments, one a line: lists of indices, sizes, architectures, file names.

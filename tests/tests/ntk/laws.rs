@@ -1,12 +1,13 @@
 //! What holds for the tangent kernel of any network.
 
+use nanocurv::Mat;
 use nanocurv::error::NetworkError;
 use nanocurv::network::{Activation, Layer, Scale};
 use nanocurv::ntk::{Component, Directions, Pairing, Tape, tape_len, tile};
-use nanocurv::{Mat, MatMut};
 use nanocurv_tests::kernel::{self, components};
 use nanocurv_tests::net::Net;
 use nanocurv_tests::tolerances::{DEFAULT, assert_close};
+use nanocurv_tests::{mat, mat_mut};
 
 const TOTAL: Component = Component::Total;
 
@@ -362,7 +363,7 @@ fn what_stands_between_the_columns_of_a_batch_does_not_matter() {
     for (wide, x) in wide.chunks_mut(5).zip(x.chunks(3)) {
         wide[1..4].copy_from_slice(x);
     }
-    let (mlp, batch) = (net.mlp(), Mat::of(&wide, 5, 4).block(1, 0, 3, 4));
+    let (mlp, batch) = (net.mlp(), mat(&wide, 5, 4).block(1, 0, 3, 4));
     let (x, total) = (net.batch(&x), Component::Total);
     assert_eq!(kernel::outputs(&mlp, batch), kernel::outputs(&mlp, x));
     assert_eq!(kernel::jacobian(&mlp, batch), kernel::jacobian(&mlp, x));
@@ -383,7 +384,7 @@ fn tapes_that_do_not_belong_together_are_refused() {
             let rows = Tape::record(&mlp, first, x, &mut one).unwrap();
             let cols = Tape::record(&mlp, second, x, &mut two).unwrap();
             let k = &mut [0.0; 4];
-            tile(&mlp, (&rows, &cols), pairing, TOTAL, MatMut::of(k, 2, 2), &mut [])
+            tile(&mlp, (&rows, &cols), pairing, TOTAL, mat_mut(k, 2, 2), &mut [])
         };
         use Directions::{Each, Output, Pseudo};
         assert!(compare(Each, Each, Pairing::Pair(0, 1)).is_ok());
@@ -407,11 +408,11 @@ fn what_does_not_fit_is_an_error_with_a_name() {
         Tape::record(&mlp, directions, x, &mut storage).map(|_| ()).unwrap_err().to_string()
     };
     let each = Directions::Each;
-    assert_eq!(record(Mat::of(&[0.0; 6], 3, 2), each), "x: needed 2, found 3");
-    assert_eq!(record(Mat::of(&[], 2, 0), each), "the batch holds no samples");
+    assert_eq!(record(mat(&[0.0; 6], 3, 2), each), "x: needed 2, found 3");
+    assert_eq!(record(mat(&[], 2, 0), each), "the batch holds no samples");
     let nan = [0.0, 1.0, 2.0, f64::NAN];
-    let message = record(Mat::of(&nan, 2, 2), each);
+    let message = record(mat(&nan, 2, 2), each);
     assert!(message.starts_with('x') && message.contains('3'), "{message}");
-    let message = record(Mat::of(&[0.0; 4], 2, 2), Directions::Output(1));
+    let message = record(mat(&[0.0; 4], 2, 2), Directions::Output(1));
     assert_eq!(message, "output 1 is out of range: the network has 1");
 }

@@ -20,7 +20,8 @@ use serde_json::Value;
 const TOTAL: Component = Component::Total;
 
 fn fixture() -> Value {
-    serde_json::from_str(include_str!("../../data/reference/seeds/ntk_layerwise.json")).unwrap()
+    serde_json::from_str(include_str!("../../../cli/data/reference/seeds/ntk_layerwise.json"))
+        .unwrap()
 }
 
 fn setup(bias: bool, outputs: usize) -> String {
@@ -45,7 +46,7 @@ fn notebook(setup: &str, activation: Activation, bias: bool) -> (Net<f64>, Vec<f
         let outputs = w.as_array().unwrap().len();
         let activation = if l == 2 { Activation::Identity } else { activation };
         let inputs = flat(w).len() / outputs;
-        layers.push(Layer { bias, ..Layer::new(inputs, outputs, activation) });
+        layers.push(Layer::new(inputs, outputs, activation).with_bias(bias));
         theta.extend(flat(w));
         if bias {
             theta.extend(flat(b));

@@ -2,8 +2,9 @@
 //! through the core alone.
 
 use nanocurv::ntk::{Component, Directions, Pairing};
-use nanocurv_cli::array::Float;
-use nanocurv_cli::commands::validate::cases::{self, Case};
+use nanocurv_cli::desktop::Float;
+use nanocurv_cli::desktop::array::samples;
+use nanocurv_cli::validate::cases::{self, Case};
 use nanocurv_tests::kernel;
 use nanocurv_tests::tolerances::assert_close;
 
@@ -23,7 +24,7 @@ fn the_core_meets_pytorch<T: Float>() {
         let net = case.net::<T>().unwrap();
         let mlp = net.mlp().unwrap();
         let (x, cross) = (case.x::<T>().unwrap(), case.matrix::<T>("xcross").unwrap());
-        let (x, cross) = (x.batch(), cross.batch());
+        let (x, cross) = (samples(x.view()).unwrap(), samples(cross.view()).unwrap());
         let total = Component::Total;
         compare("outputs", kernel::outputs(&mlp, x));
         compare("jacobian", kernel::jacobian(&mlp, x));
@@ -32,8 +33,8 @@ fn the_core_meets_pytorch<T: Float>() {
         let between = kernel::between(&mlp, Directions::Each, Pairing::Trace, total, (x, cross));
         compare("ntk_cross_trace", between);
         compare("ntk_params", kernel::params_gram(&mlp, x));
-        for (component, name) in kernel::components(&mlp).into_iter().zip(net.tensor_names()) {
-            compare(&format!("ntk_trace_{name}"), kernel::trace(&mlp, component, x));
+        for (component, tensor) in kernel::components(&mlp).into_iter().zip(net.tensors()) {
+            compare(&format!("ntk_trace_{}", tensor.name), kernel::trace(&mlp, component, x));
         }
         assert_eq!(compared, arrays(&case), "{}: arrays left out", case.name);
     }
@@ -42,7 +43,7 @@ fn the_core_meets_pytorch<T: Float>() {
 /// The number of the case's arrays that this file is about.
 fn arrays(case: &Case) -> usize {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("data/reference")
+        .join("../cli/data/reference")
         .join(case.name)
         .join("expected");
     let names = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());

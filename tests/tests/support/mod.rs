@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test binary uses a part of it.
 
 use nanocurv::Mat;
+use nanocurv_tests::mat;
 use serde_json::Value;
 
 /// The data of the published double-descent run.
@@ -24,7 +25,7 @@ pub struct Published {
 
 impl Published {
     pub fn x(&self) -> Mat<'_, f64> {
-        Mat::of(&self.x, self.d, self.n)
+        mat(&self.x, self.d, self.n)
     }
 
     /// The sum of squares over the noise-free test set, for the teacher (1, 1).

@@ -1,38 +1,29 @@
 //! `nanocurv curvature`: the curvature of a network's loss, whole or in part, as a matrix, a
 //! product, an inverse or an estimate.
 
+use std::path::Path;
+
 use anyhow::{Result, ensure};
-use clap::ValueEnum;
+use nanocurv::Mat;
+use nanocurv::curvature::{Dense, spectral_density};
 
-use super::kfac::factors::{Fisher, core_labels};
 use crate::args::{
-    CheckArgs, DataArgs, Dtype, LossArgs, NetArgs, OutputArgs, PlotArgs, TargetArgs,
+    CheckArgs, DataArgs, LossArgs, NetArgs, OutputArgs, PlotArgs, TargetArgs, choice,
 };
-use crate::array::{Array, Float};
-use crate::check::Difference;
-use crate::exit::Outcome;
-use crate::io::Source;
+use crate::dense::{Check, Difference, Reference};
+use crate::desktop::array::wide;
+use crate::desktop::curvature::{
+    Curvature, Estimated, Kind, Part, Problem, Property, density_grid, estimate, gradient,
+};
+use crate::desktop::{Choice, Data, Float, Network};
+use crate::io::{self, Source};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
-mod estimate;
-mod inverse;
-mod matrix;
-mod operator;
-mod part;
+mod options;
 mod picture;
-mod problem;
-mod reference;
 
-pub use matrix::of_case;
-
-use estimate::{Estimate, EstimateArgs};
-use inverse::InverseArgs;
-use matrix::{matrix, of_gradient};
-use operator::{Operator, Store};
-use part::{Part, PartArgs};
-use problem::{Problem, Vectors};
-use reference::Reference;
+use options::{Estimate, EstimateArgs, FisherArgs, InverseArgs, PartArgs};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -54,8 +45,8 @@ Examples:
 )]
 pub struct Args {
     /// Which curvature
-    #[arg(value_enum, value_name = "CURVATURE")]
-    pub kind: Kind,
+    #[arg(value_parser = choice::<Kind>(), value_name = "CURVATURE")]
+    kind: Kind,
     #[command(flatten)]
     net: NetArgs,
     #[command(flatten)]
@@ -83,183 +74,10 @@ pub struct Args {
     check: CheckArgs,
 }
 
-/// Which curvature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// Second derivatives of the loss
-    Hessian,
-    /// Generalised Gauss-Newton matrix, the type-2 Fisher
-    Ggn,
-    /// Uncentred covariance of the samples' gradients
-    EmpiricalFisher,
-    /// Fisher matrix by draws from the model's predictions
-    FisherMc,
-    /// Kronecker-factored approximation of the GGN
-    Kfac,
-    /// K-FAC with the optimal diagonal in its eigenbasis
-    Ekfac,
-    /// First derivatives of the loss
-    Gradient,
-}
-
-impl Kind {
-    /// The key of the result.
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Hessian => "hessian",
-            Self::Ggn => "ggn",
-            Self::EmpiricalFisher => "empirical_fisher",
-            Self::FisherMc => "fisher_mc",
-            Self::Kfac => "kfac",
-            Self::Ekfac => "ekfac",
-            Self::Gradient => "gradient",
-        }
-    }
-
-    /// The heading of a picture.
-    const fn title(self) -> &'static str {
-        match self {
-            Self::Hessian => "Hessian",
-            Self::Ggn => "GGN",
-            Self::EmpiricalFisher => "Empirical Fisher",
-            Self::FisherMc => "Monte-Carlo Fisher",
-            Self::Kfac => "K-FAC",
-            Self::Ekfac => "EKFAC",
-            Self::Gradient => "Gradient",
-        }
-    }
-
-    const fn is_kfac(self) -> bool {
-        matches!(self, Self::Kfac | Self::Ekfac)
-    }
-}
-
-/// Which vectors K-FAC's factors and the Monte-Carlo Fisher are made of.
-#[derive(Clone, Copy, Debug, clap::Args)]
-#[command(next_help_heading = "Fisher")]
-struct FisherArgs {
-    /// Which vectors the output factor G is made of [default: type-2]
-    #[arg(long, value_enum, value_name = "KIND")]
-    fisher: Option<Fisher>,
-    /// Draws per sample of fisher-mc and --fisher mc [default: 1]
-    #[arg(long, value_name = "K")]
-    draws: Option<u32>,
-    /// Biases in blocks of their own
-    #[arg(long)]
-    separate_bias: bool,
-}
-
-impl Args {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// If the inputs are unreadable or inconsistent, or the result cannot be computed or written.
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session),
-            Dtype::F64 => self.run_as::<f64>(session),
-        }
-    }
-
-    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
         self.out.validate()?;
         self.plot.validate()?;
-        self.validate()?;
-        let tolerance = self.check.tolerance::<T>()?;
-        let (problem, vectors) = session.read(|| {
-            let problem = self.read::<T>()?;
-            let vectors = self.vector.as_ref().map(Vectors::<T>::read).transpose()?;
-            anyhow::Ok((problem, vectors))
-        })?;
-        let (part, rows, cols) = self.part.of(&problem)?;
-        if let Some((source, v)) = self.vector.as_ref().zip(vectors.as_ref()) {
-            let needed = cols.as_ref().map_or(problem.params(), Vec::len);
-            ensure!(
-                v.rows == needed,
-                "{source}: found {} rows, needed {needed}, the {} of the matrix",
-                v.rows,
-                if cols.is_some() { "columns" } else { "parameters" }
-            );
-        }
-        let check = |found: &[T], expected: &dyn Fn(&Reference) -> Result<Vec<f64>>| {
-            if !self.check.check {
-                return Ok(None);
-            }
-            let reference = Reference::new(&problem)?;
-            let expected = expected(&reference)?;
-            anyhow::Ok(Some(Difference::between(found, &expected).within(tolerance)))
-        };
-        let labels = core_labels(&problem.targets);
-        let batches = problem.batches(&labels);
-        if self.kind == Kind::Gradient {
-            let found = session.compute(|| of_gradient(&problem, &batches))?;
-            let check = check(&found, &|r| Ok(r.gradient()))?;
-            let report = Report::of("gradient", Array::vector(found));
-            return session.finish(report, &self.out, check);
-        }
-        let store = session.compute(|| Store::new(&problem))?;
-        let lists = rows.as_deref().zip(cols.as_deref());
-        if let Some(which) = self.estimate.estimate {
-            let operator = Operator::new(&problem, &batches, &store, lists)?;
-            let estimate = session.compute(|| self.estimate.run(which, &operator))?;
-            let check = if self.check.check {
-                let reference = Reference::new(&problem)?;
-                Some(self.estimate.check(which, &estimate, &reference, lists, tolerance)?)
-            } else {
-                None
-            };
-            self.plot_estimate(&estimate)?;
-            return session.finish(estimate.into_report(), &self.out, check);
-        }
-        let p = problem.params();
-        if self.inverse.inverse {
-            let damping = T::of(self.inverse.damping);
-            let found = session.compute(|| {
-                self.inverse.run(&problem, &batches, &store, damping, vectors.as_ref())
-            })?;
-            let (key, shape) = match &vectors {
-                Some(v) => ("solution", v.shape()),
-                None => ("inverse", vec![p, p]),
-            };
-            let check = check(&found, &|r| {
-                let inverse = r.inverse(&self.inverse)?;
-                Ok(match &vectors {
-                    Some(v) => reference::product(&inverse, p, &v.to_f64(), v.cols),
-                    None => inverse,
-                })
-            })?;
-            if vectors.is_none() {
-                let heading = format!("{}, damped inverse", self.kind.title());
-                self.plot_matrix(&problem, &heading, &found, &Part::All, p)?;
-            }
-            let report = Report::of(key, Array::new(&shape, found));
-            return session.finish(report, &self.out, check);
-        }
-        if let Some(v) = &vectors {
-            let operator = Operator::new(&problem, &batches, &store, lists)?;
-            let found = session.compute(|| operator.product(v))?;
-            let rows = rows.as_ref().map_or(p, Vec::len);
-            let check = check(&found, &|r| r.products(lists, v))?;
-            let shape = if v.vector { vec![rows] } else { vec![rows, v.cols] };
-            let report = Report::of("product", Array::new(&shape, found));
-            return session.finish(report, &self.out, check);
-        }
-        let found = session.compute(|| matrix(&problem, &batches, &store, &part, lists))?;
-        let (height, width) = lists.map_or((p, p), |(r, c)| (r.len(), c.len()));
-        let check = check(&found, &|r| {
-            let matrix = r.matrix()?;
-            Ok(match lists {
-                Some((rows, cols)) => reference::entries(&matrix, p, rows, cols),
-                None => matrix,
-            })
-        })?;
-        self.plot_matrix(&problem, self.kind.title(), &found, &part, width)?;
-        let report = Report::of(self.kind.key(), Array::new(&[height, width], found));
-        session.finish(report, &self.out, check)
-    }
-
-    /// Options that do not go together.
-    fn validate(&self) -> Result<()> {
         let part = self.part.given();
         let (inverse, estimate) = (self.inverse.inverse, self.estimate.estimate.is_some());
         let refuse = |given: bool, what: &str| {
@@ -273,16 +91,7 @@ impl Args {
             let matrix = part || inverse || estimate || self.vector.is_some();
             refuse(matrix, "the gradient, which is a vector, and options of a matrix")?;
         }
-        let kfac = self.fisher.fisher.is_some() || self.fisher.separate_bias;
-        ensure!(
-            self.kind.is_kfac() || !kfac,
-            "--fisher and --separate-bias belong to kfac and ekfac; leave them out"
-        );
-        let drawn = self.kind == Kind::FisherMc || self.fisher.fisher == Some(Fisher::Mc);
-        ensure!(
-            drawn || self.fisher.draws.is_none(),
-            "--draws belongs to fisher-mc and to --fisher mc; leave it out"
-        );
+        self.fisher.validate(self.kind)?;
         self.inverse.validate(self.kind)?;
         self.estimate.validate()?;
         if self.plot.plot.is_some() {
@@ -295,21 +104,166 @@ impl Args {
         Ok(())
     }
 
-    fn read<T: Float>(&self) -> Result<Problem<T>> {
-        let net = self.net.read::<T>()?;
-        let data = self.data.read(&net)?;
-        let targets = self.targets.read(&self.data, &data, &net, &self.loss)?;
-        let fisher = self.fisher.fisher.unwrap_or_default();
-        let draws = self.fisher.draws.unwrap_or(1);
-        ensure!(draws >= 1, "--draws: found 0, needed at least 1");
-        Ok(Problem {
-            kind: self.kind,
-            net,
-            data,
-            targets,
-            loss: self.loss.reference(),
-            fisher: (fisher, draws, self.estimate.seed),
-            separate_bias: self.fisher.separate_bias,
-        })
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        let (net, data, vector) = session.read(|| {
+            let net = self.net.read::<T>()?;
+            let data = self.data.read_with(&self.targets, &net, self.loss.loss)?;
+            let vector = self.vector.as_ref().map(io::read_vectors::<T>).transpose()?;
+            anyhow::Ok((net, data, vector))
+        })?;
+        let part = self.part.of(&net)?;
+        let problem = self.problem(&net, &data);
+        if self.kind == Kind::Gradient {
+            return self.gradient(session, &problem);
+        }
+        let curvature = session.compute(|_| Curvature::new(problem))?;
+        if let Some(property) = self.estimate.property() {
+            return self.estimate(session, &curvature, &problem, &part, property);
+        }
+        let lists = part.indices(&net);
+        let check = |found: &mut dyn Iterator<Item = &T>,
+                     expected: &dyn Fn(&Reference) -> Vec<f64>| {
+            self.check(found, || expected(&Reference::new(&problem)))
+        };
+        let (settings, name) =
+            (self.inverse.settings(), self.vector.as_ref().map(Source::to_string));
+        let name = name.as_deref().unwrap_or_default();
+        let (key, result, check) = match (&vector, self.inverse.inverse) {
+            (Some(v), inverse) => {
+                let (wide, k) = (wide(v), v.shape().get(1).copied().unwrap_or(1));
+                let v = v.view();
+                if inverse {
+                    let found = session.compute(|_| curvature.solve(&settings, name, v))?;
+                    let check = check(&mut found.iter(), &|r| r.solutions(&settings, &wide, k))?;
+                    ("solution".to_owned(), found, check)
+                } else {
+                    let found = session.compute(|_| curvature.product(&part, name, v))?;
+                    let expected = |r: &Reference| r.products(lists.as_ref(), &wide, k);
+                    let check = check(&mut found.iter(), &expected)?;
+                    ("product".to_owned(), found, check)
+                }
+            }
+            (None, true) => {
+                let found = session.compute(|_| curvature.inverse(&settings))?;
+                let check = check(&mut found.iter(), &|r| r.inverse(&settings))?;
+                let heading = format!("{}, damped inverse", picture::title(self.kind));
+                self.draw(|path| picture::matrix(path, &net, &heading, &found, &Part::All))?;
+                ("inverse".to_owned(), found.into_dyn(), check)
+            }
+            (None, false) => {
+                let found = session.compute(|_| curvature.matrix(&part))?;
+                let check = check(&mut found.iter(), &|r| r.part(lists.as_ref()))?;
+                let heading = picture::title(self.kind);
+                self.draw(|path| picture::matrix(path, &net, heading, &found, &part))?;
+                (self.kind.name().replace('-', "_"), found.into_dyn(), check)
+            }
+        };
+        session.finish(Report::of(&key, result), &self.out, check)
     }
+}
+
+impl Args {
+    fn problem<'a, T: Float>(&self, net: &'a Network<T>, data: &'a Data<T>) -> Problem<'a, T> {
+        Problem {
+            fisher: self.fisher.fisher(self.estimate.seed),
+            separate_bias: self.fisher.separate_bias(),
+            ..Problem::new(self.kind, net, data, (self.loss.loss, self.loss.reduction))
+        }
+    }
+
+    /// Holds a result against the reference, if that was asked for.
+    fn check<T: Float>(
+        &self,
+        found: &mut dyn Iterator<Item = &T>,
+        expected: impl FnOnce() -> Vec<f64>,
+    ) -> Result<Option<Check>> {
+        let tolerance = self.check.tolerance::<T>()?;
+        Ok(self.check.check.then(|| Difference::of(found, &expected()).within(tolerance)))
+    }
+
+    /// Draws the picture, if it was asked for.
+    fn draw(&self, draw: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.plot.plot.as_deref().map_or(Ok(()), draw)
+    }
+
+    fn gradient<T: Float>(
+        &self,
+        session: &mut Session,
+        problem: &Problem<'_, T>,
+    ) -> Result<Outcome> {
+        let found = session.compute(|_| gradient(problem.net, problem.data, problem.loss))?;
+        let check = self.check(&mut found.iter(), || Reference::new(problem).gradient())?;
+        session.finish(Report::of("gradient", found), &self.out, check)
+    }
+
+    fn estimate<T: Float>(
+        &self,
+        session: &mut Session,
+        curvature: &Curvature<'_, T>,
+        problem: &Problem<'_, T>,
+        part: &Part,
+        property: Property,
+    ) -> Result<Outcome> {
+        let (matvecs, seed) = (self.estimate.matvecs(), self.estimate.seed);
+        let lists = part.indices(problem.net);
+        let operator = curvature.operator(lists.as_ref())?;
+        let found = session.compute(|_| estimate(&operator, property, matvecs, seed))?;
+        let check = if self.check.check {
+            // The same estimate, with the same random vectors, of the dense reference. Rows for
+            // columns: the core's columns are the rows of the transpose.
+            let swapped = lists.clone().map(|(rows, cols)| (cols, rows));
+            let matrix = Reference::new(problem).part(swapped.as_ref());
+            let n = matrix.len().isqrt();
+            let dense = Dense::new(Mat::new("matrix", &matrix, n, n)?)?;
+            let expected = estimate(&dense, property, matvecs, seed)?;
+            Some(compare(&found, &expected)?.within(self.check.tolerance::<T>()?))
+        } else {
+            None
+        };
+        if let Estimated::Spectrum(spectrum) = &found {
+            self.draw(|path| picture::spectrum(path, picture::title(self.kind), spectrum))?;
+        }
+        session.finish(report(found), &self.out, check)
+    }
+}
+
+fn compare<T: Float>(found: &Estimated<T>, expected: &Estimated<f64>) -> Result<Difference> {
+    Ok(match (found, expected) {
+        (Estimated::Trace(found), Estimated::Trace(expected)) => {
+            Difference::between(&[found.value], &[expected.value])
+        }
+        (Estimated::Diagonal { diagonal, .. }, Estimated::Diagonal { diagonal: expected, .. }) => {
+            Difference::of(diagonal, &wide(expected))
+        }
+        (Estimated::Spectrum(found), Estimated::Spectrum(expected)) => {
+            // The density on the grid of the result: nodes of no weight may differ.
+            let (grid, width) = density_grid(&found.nodes.to_vec());
+            let mut density = vec![0.0; grid.len()];
+            let (nodes, weights) = (wide(&expected.nodes), wide(&expected.weights));
+            spectral_density(&nodes, &weights, width.to_f64(), &wide(&grid), &mut density)?;
+            Difference::of(&found.density, &density)
+        }
+        _ => Difference::between(&[f64::NAN], &[0.0]),
+    })
+}
+
+fn report<T: Float>(found: Estimated<T>) -> Report {
+    let mut report = Report::new();
+    match found {
+        Estimated::Trace(e) => report
+            .number("trace", e.value.to_f64())
+            .number("standard_error", e.standard_error.to_f64())
+            .count("matvecs", e.products),
+        Estimated::Diagonal { diagonal, error, matvecs } => report
+            .array("diagonal", diagonal)
+            .array("standard_error", error)
+            .count("matvecs", matvecs),
+        Estimated::Spectrum(s) => report
+            .array("nodes", s.nodes)
+            .array("weights", s.weights)
+            .array("grid", s.grid)
+            .array("density", s.density)
+            .count("matvecs", s.matvecs),
+    };
+    report
 }

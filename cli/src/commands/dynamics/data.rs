@@ -1,18 +1,16 @@
 //! `nanocurv dynamics data`: the linear teacher.
 
 use anyhow::{Context, Result, bail, ensure};
-use nanocurv::MatMut;
-use nanocurv::dynamics::teacher::{Modulation, Scales, Teacher, teacher_scratch};
-use nanocurv::random::Rng;
+use nanocurv::dynamics::teacher::{Modulation, Scales, Teacher};
 
 use super::list::{Numbers, convert, pair};
-use crate::args::{CheckArgs, Dtype, OutputArgs};
-use crate::array::{Array, Float, Matrix, zeros};
-use crate::check::{Check, Difference};
-use crate::dense;
-use crate::exit::Outcome;
+use crate::args::{CheckArgs, OutputArgs};
+use crate::dense::{self, Check, Difference};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::dynamics::Sample;
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -78,103 +76,16 @@ pub struct Args {
     check: CheckArgs,
 }
 
-/// Training and test data with all that made them.
-pub struct Sample<T> {
-    /// `N x D`
-    pub x: Matrix<T>,
-    /// `N`
-    pub y: Vec<T>,
-    /// `M x D`
-    pub x_test: Matrix<T>,
-    /// `M`, without noise
-    pub y_test: Vec<T>,
-    /// The teacher, scaled.
-    pub beta: Vec<T>,
-    /// Of `x`, descending.
-    pub singular_values: Vec<T>,
-}
-
-impl<T: Float> Sample<T> {
-    /// Draws `samples` training and `tests` test samples; the teacher too, unless it is given.
-    ///
-    /// # Errors
-    /// The core's.
-    pub fn draw(
-        teacher: &Teacher<'_, T>,
-        seed: u64,
-        beta: Option<Vec<T>>,
-        (dim, samples, tests): (usize, usize, usize),
-    ) -> Result<Self> {
-        let mut rng = Rng::seed(seed);
-        let mut s = Self {
-            x: Matrix { rows: samples, cols: dim, values: zeros(&[samples, dim])? },
-            y: zeros(&[samples])?,
-            x_test: Matrix { rows: tests, cols: dim, values: zeros(&[tests, dim])? },
-            y_test: zeros(&[tests])?,
-            beta: beta.unwrap_or_else(|| (0..dim).map(|_| rng.normal()).collect()),
-            singular_values: zeros(&[dim])?,
-        };
-        let mut map = zeros::<T>(&[dim, dim])?;
-        let mut scratch = zeros::<T>(&[teacher_scratch(dim)])?;
-        teacher.sample(
-            &mut rng,
-            &mut s.beta,
-            MatMut::of(&mut s.x.values, dim, samples),
-            &mut s.y,
-            MatMut::of(&mut map, dim, dim),
-            &mut s.singular_values,
-            &mut scratch,
-        )?;
-        teacher.sample_test(
-            &mut rng,
-            &s.beta,
-            nanocurv::Mat::of(&map, dim, dim),
-            MatMut::of(&mut s.x_test.values, dim, tests),
-            &mut s.y_test,
-            &mut scratch,
-        )?;
-        Ok(s)
-    }
-
-    /// The singular values against those of X by another way, the test targets against X beta.
-    fn check(&self, tolerance: f64) -> Check {
-        let x = self.x.to_f64();
-        let (rows, columns) = (self.x.rows, self.x.cols);
-        // Few long rows: the rotations are of pairs of them.
-        let (values, length) = if rows > columns {
-            ((0..columns).flat_map(|j| x.iter().skip(j).step_by(columns).copied()).collect(), rows)
-        } else {
-            (x, columns)
-        };
-        let reference = dense::spectrum(&values, length).values;
-        let mut spectrum = Difference::default();
-        for (i, value) in self.singular_values.iter().enumerate() {
-            // Squares: a value of 0 is the root of a rounding error.
-            let square = reference.get(i).map_or(0.0, |s| s * s);
-            spectrum.add(value.to_f64().powi(2), square);
-        }
-        let mut targets = Difference::default();
-        for (x, y) in self.x_test.to_f64().chunks(columns).zip(&self.y_test) {
-            let terms = x.iter().zip(&self.beta).map(|(x, b)| x * b.to_f64());
-            targets.add(y.to_f64(), terms.sum());
-        }
-        spectrum.within(tolerance).worse(targets.within(tolerance))
-    }
-}
-
-impl Args {
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session),
-            Dtype::F64 => self.run_as::<f64>(session),
-        }
-    }
-
-    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
         self.out.validate()?;
-        let tolerance = self.check.tolerance::<T>()?;
         ensure!(self.dim > 0, "--dim: found 0, needed at least 1");
         ensure!(self.samples > 0, "--samples: found 0, needed at least 1");
+        Ok(())
+    }
+
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        let tolerance = self.check.tolerance::<T>()?;
         let beta = self.beta.as_ref().map(|beta| beta.read::<T>("--beta")).transpose()?;
         if let Some(beta) = &beta {
             ensure!(
@@ -235,16 +146,41 @@ impl Args {
         };
         let tests = self.test.unwrap_or(self.samples.saturating_mul(100));
         let sizes = (self.dim, self.samples, tests);
-        let sample = session.compute(|| Sample::draw(&teacher, self.seed, beta, sizes))?;
-        let check = self.check.check.then(|| sample.check(tolerance));
+        let sample = session.compute(|_| Sample::draw(&teacher, self.seed, beta, sizes))?;
+        let check = self.check.check.then(|| check(&sample, tolerance));
         let mut report = Report::new();
         report
-            .array("X", sample.x.into_array())
-            .array("y", Array::vector(sample.y))
-            .array("X_test", sample.x_test.into_array())
-            .array("y_test", Array::vector(sample.y_test))
-            .array("beta", Array::vector(sample.beta))
-            .array("singular_values", Array::vector(sample.singular_values));
+            .array("X", sample.x)
+            .array("y", sample.y)
+            .array("X_test", sample.x_test)
+            .array("y_test", sample.y_test)
+            .array("beta", sample.beta)
+            .array("singular_values", sample.singular_values);
         session.finish(report, &self.out, check)
     }
+}
+
+/// The singular values against those of X by another way, the test targets against X beta.
+fn check<T: Float>(sample: &Sample<T>, tolerance: f64) -> Check {
+    let x = wide(&sample.x);
+    let (rows, columns) = sample.x.dim();
+    // Few long rows: the rotations are of pairs of them.
+    let (values, length) = if rows > columns {
+        ((0..columns).flat_map(|j| x.iter().skip(j).step_by(columns).copied()).collect(), rows)
+    } else {
+        (x, columns)
+    };
+    let reference = dense::spectrum(&values, length).values;
+    let mut spectrum = Difference::default();
+    for (i, value) in sample.singular_values.iter().enumerate() {
+        // Squares: a value of 0 is the root of a rounding error.
+        let square = reference.get(i).map_or(0.0, |s| s * s);
+        spectrum.add(value.to_f64().powi(2), square);
+    }
+    let mut targets = Difference::default();
+    for (x, y) in wide(&sample.x_test).chunks(columns).zip(&sample.y_test) {
+        let terms = x.iter().zip(&sample.beta).map(|(x, b)| x * b.to_f64());
+        targets.add(y.to_f64(), terms.sum());
+    }
+    spectrum.within(tolerance).worse(targets.within(tolerance))
 }

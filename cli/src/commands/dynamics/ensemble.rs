@@ -1,18 +1,17 @@
 //! `nanocurv dynamics ensemble`: the teacher-student risk over random data.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use nanocurv::dynamics::ensemble::Ensemble;
 
-use super::curves::to_f64;
-use super::list::{convert, geometric};
-use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
-use crate::array::{Array, Float};
-use crate::check::Difference;
-use crate::dense;
-use crate::exit::Outcome;
+use super::list::convert;
+use crate::args::{CheckArgs, OutputArgs, PlotArgs};
+use crate::dense::{self, Difference};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::dynamics::{average, geometric};
 use crate::plot::{Figure, Panel, Scale};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -44,35 +43,22 @@ pub struct Args {
     check: CheckArgs,
 }
 
-impl Args {
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session),
-            Dtype::F64 => self.run_as::<f64>(session),
-        }
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
+        self.out.validate()?;
+        self.plot.validate()
     }
 
-    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
-        self.out.validate()?;
-        self.plot.validate()?;
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let tolerance = self.check.tolerance::<T>()?;
-        let problem = Ensemble::new(T::of(self.alpha), T::of(self.snr), T::of(self.inr))
-            .context("--alpha, --snr, --inr")?;
         let times =
             if self.times.is_empty() { geometric(0.01, 1000.0, 200) } else { self.times.clone() };
-        for t in &times {
-            ensure!(*t >= 0.0, "--times: found {t}, needed at least 0");
-        }
         let times = convert::<T>("--times", &times)?;
-        let (risk, (best_time, best_risk)) = session.compute(|| {
-            let risk: Vec<T> = times.iter().map(|t| problem.risk(*t)).collect();
-            (risk, problem.best_stop())
-        });
-        let limit = problem.limit().to_f64();
-        let (best_time, best_risk) = (best_time.to_f64(), best_risk.to_f64());
+        let (alpha, snr, inr) = (T::of(self.alpha), T::of(self.snr), T::of(self.inr));
+        let found = session.compute(|_| average(alpha, snr, inr, &times))?;
         if let Some(path) = &self.plot.plot {
             let exact = Ensemble { alpha: self.alpha, snr: self.snr, inr: self.inr };
-            let end = to_f64(&times).into_iter().fold(1000.0, f64::max);
+            let end = wide(&times).into_iter().fold(1000.0, f64::max);
             let fine = geometric(0.01, end, 300);
             let curve: Vec<f64> = fine.iter().map(|t| exact.risk(*t)).collect();
             let mut panel = Panel::lines("Stopped early")
@@ -80,38 +66,41 @@ impl Args {
                 .y("risk (of the teacher's variance)", Scale::Linear)
                 .series("average over data", &fine, &curve);
             if !self.times.is_empty() {
-                panel = panel.points("times asked for", &to_f64(&times), &to_f64(&risk));
+                panel = panel.points("times asked for", &wide(&times), &wide(&found.risk));
             }
-            panel = panel.mark(best_time, best_risk, format!("min {best_time:.3}"));
-            if limit.is_finite() {
-                panel = panel.horizontal(limit, "trained for ever");
+            panel =
+                panel.mark(found.best_time, found.best_risk, format!("min {:.3}", found.best_time));
+            if found.limit.is_finite() {
+                panel = panel.horizontal(found.limit, "trained for ever");
             }
             let title =
                 format!("Teacher and student: {} samples per input, SNR {}", self.alpha, self.snr);
             Figure::new(title)
                 .columns(2)
                 .panel(panel)
-                .panel(self.by_samples(exact, best_time))
+                .panel(self.by_samples(exact, found.best_time))
                 .write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
         let check = self.check.check.then(|| {
             let parameters = [self.alpha, self.snr, self.inr];
             let mut difference = Difference::default();
-            for (risk, t) in risk.iter().zip(&times) {
+            for (risk, t) in found.risk.iter().zip(&times) {
                 difference.add(risk.to_f64(), dense::dynamics::ensemble(parameters, t.to_f64()));
             }
             difference.within(tolerance)
         });
-        let mut report = Report::of("t", Array::vector(times));
+        let mut report = Report::of("t", times);
         report
-            .array("risk", Array::vector(risk))
-            .number("limit", limit)
-            .number("best_time", best_time)
-            .number("best_risk", best_risk);
+            .array("risk", found.risk)
+            .number("limit", found.limit)
+            .number("best_time", found.best_time)
+            .number("best_risk", found.best_risk);
         session.finish(report, &self.out, check)
     }
+}
 
+impl Args {
     /// The best risk and the last one against the number of samples.
     fn by_samples(&self, exact: Ensemble<f64>, best_time: f64) -> Panel {
         let of = |alpha: f64| Ensemble { alpha, ..exact };

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
 
-use crate::array::Float;
+use crate::desktop::Float;
 use crate::io::{self, Source};
 
 /// Numbers separated by commas, or a file that holds them.
@@ -80,10 +80,4 @@ pub fn pair<T: Float>(option: &str, numbers: &[f64]) -> Result<(T, T)> {
         [a, b] => Ok((*a, *b)),
         other => bail!("{option}: found {} numbers, needed two separated by a comma", other.len()),
     }
-}
-
-/// `count` values of equal ratio from `low` to `high`.
-pub fn geometric(low: f64, high: f64, count: usize) -> Vec<f64> {
-    let last = count.saturating_sub(1).max(1) as f64;
-    (0..count).map(|i| low * (high / low).powf(i as f64 / last)).collect()
 }

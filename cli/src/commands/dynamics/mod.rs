@@ -3,21 +3,19 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::exit::Outcome;
-use crate::session::Session;
+use crate::desktop::dynamics::Route;
+use crate::session::{Outcome, Session, Verb as _};
 
-mod curves;
 mod data;
 mod ensemble;
 mod field;
 mod jacobian;
 mod list;
 mod modes;
-mod problem;
+mod picture;
 mod risk;
-mod theory;
+mod run;
 mod tour;
-mod train;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -35,9 +33,9 @@ enum Dynamics {
     /// Data of a linear teacher
     Data(data::Args),
     /// Train a two-layer linear network by full-batch gradient descent
-    Train(problem::Args<train::Full>),
+    Train(run::Args),
     /// The same trajectory from the exact (u, z) reduction of a rank-one start
-    Theory(problem::Args<theory::Reduced>),
+    Theory(run::Args),
     /// One decoupled mode in closed form
     Modes(modes::Args),
     /// The risk of early-stopped linear regression and its turning points
@@ -60,15 +58,15 @@ impl Args {
     /// be written.
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
         match &self.command {
-            Dynamics::Data(args) => args.run(session),
-            Dynamics::Train(args) => args.run(session),
-            Dynamics::Theory(args) => args.run(session),
-            Dynamics::Modes(args) => args.run(session),
-            Dynamics::Risk(args) => args.run(session),
-            Dynamics::Ensemble(args) => args.run(session),
-            Dynamics::Field(args) => args.run(session),
-            Dynamics::Jacobian(args) => args.run(session),
-            Dynamics::Tour(args) => args.run(session),
+            Dynamics::Data(args) => args.dispatch(session),
+            Dynamics::Train(args) => args.by(Route::Training).dispatch(session),
+            Dynamics::Theory(args) => args.by(Route::Theory).dispatch(session),
+            Dynamics::Modes(args) => args.dispatch(session),
+            Dynamics::Risk(args) => args.dispatch(session),
+            Dynamics::Ensemble(args) => args.dispatch(session),
+            Dynamics::Field(args) => args.dispatch(session),
+            Dynamics::Jacobian(args) => args.dispatch(session),
+            Dynamics::Tour(args) => args.dispatch(session),
         }
     }
 }

@@ -1,18 +1,17 @@
 //! `nanocurv dynamics modes`: one decoupled mode in closed form.
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use nanocurv::dynamics::modes::Mode;
 
-use super::curves::to_f64;
 use super::list::convert;
-use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
-use crate::array::{Array, Float};
-use crate::check::Difference;
-use crate::dense;
-use crate::exit::Outcome;
+use crate::args::{CheckArgs, OutputArgs, PlotArgs};
+use crate::dense::{self, Difference};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::dynamics::mode_weights;
 use crate::plot::{Figure, Panel, Scale};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -56,37 +55,22 @@ pub struct Args {
 /// The points of a drawn curve, less one.
 const POINTS: usize = 400;
 
-impl Args {
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session),
-            Dtype::F64 => self.run_as::<f64>(session),
-        }
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
+        self.out.validate()?;
+        self.plot.validate()
     }
 
-    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
-        self.out.validate()?;
-        self.plot.validate()?;
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let tolerance = self.check.tolerance::<T>()?;
         let parameters = convert::<T>(
             "--c, --r, --s, --lambda, --w0",
             &[self.c, self.r, self.s, self.lambda, self.w0],
         )?;
         let [c, r, s, lambda, w0] = parameters[..] else { unreachable!("five in, five out") };
-        ensure!(self.r >= 0.0, "--r: found {}, needed at least 0", self.r);
-        ensure!(self.lambda >= 0.0, "--lambda: found {}, needed at least 0", self.lambda);
         let times = convert::<T>("--times", &self.times)?;
-        for t in &self.times {
-            ensure!(*t >= 0.0, "--times: found {t}, needed at least 0");
-        }
         let mode = Mode { c, r, s, lambda };
-        let w: Vec<T> = session.compute(|| times.iter().map(|t| mode.weight(w0, *t)).collect());
-        for (w, t) in w.iter().zip(&times) {
-            ensure!(
-                w.is_finite(),
-                "at time {t} the weight is beyond the range of numbers; take earlier times"
-            );
-        }
+        let w = session.compute(|_| mode_weights(&mode, w0, &times))?;
         let approximation: Vec<T> = times.iter().map(|t| mode.approximation(w0, *t)).collect();
         if let Some(path) = &self.plot.plot {
             // The curve itself, and the times that were asked for.
@@ -101,7 +85,7 @@ impl Args {
                 let near = curve(&|t| exact.approximation(self.w0, t));
                 panel = panel.series("approximation", &fine, &near);
             }
-            panel = panel.points("times asked for", &to_f64(&times), &to_f64(&w));
+            panel = panel.points("times asked for", &wide(&times), &wide(&w));
             if self.lambda > 0.0 {
                 panel = panel.horizontal(self.s / self.lambda, "s / λ");
             }
@@ -120,10 +104,10 @@ impl Args {
             }
             difference.within(tolerance)
         });
-        let mut report = Report::of("t", Array::vector(times));
-        report.array("w", Array::vector(w));
+        let mut report = Report::of("t", times);
+        report.array("w", w);
         if self.approximation {
-            report.array("approximation", Array::vector(approximation));
+            report.array("approximation", approximation);
         }
         session.finish(report, &self.out, check)
     }

@@ -1,18 +1,18 @@
 //! `nanocurv dynamics risk`: early-stopped linear regression.
 
-use anyhow::{Context, Result, ensure};
-use nanocurv::dynamics::risk::{Feature, TurningPoint, equal_clocks, excess_risk};
+use anyhow::{Result, ensure};
+use nanocurv::dynamics::risk::{Feature, TurningPoint, excess_risk};
 
-use super::curves::{self, short, to_f64, turning_points};
 use super::list::{convert, spread};
-use crate::args::{CheckArgs, Dtype, OutputArgs, PlotArgs};
-use crate::array::{Array, Float, zeros};
-use crate::check::Difference;
-use crate::dense;
-use crate::exit::Outcome;
-use crate::plot::{Figure, Panel, Scale};
+use super::picture;
+use crate::args::{CheckArgs, OutputArgs, PlotArgs};
+use crate::dense::{self, Difference};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::dynamics::{excess, turn_tolerance, turning_points};
+use crate::plot::Figure;
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -63,87 +63,54 @@ pub struct Args {
     check: CheckArgs,
 }
 
-/// The records of turning points; `at` names their place.
-pub fn records(turns: &[TurningPoint<f64>], at: impl Fn(&mut Report, usize)) -> Vec<Report> {
+/// The records of turning points.
+pub fn records(turns: &[TurningPoint<f64>]) -> Vec<Report> {
     let record = |turn: &TurningPoint<f64>| {
         let mut record = Report::new();
         record.word("kind", turn.kind.to_string());
-        at(&mut record, turn.index);
-        record.number("excess", turn.value);
+        record.count("k", turn.index).number("excess", turn.value);
         record
     };
     turns.iter().map(record).collect()
 }
 
-/// Excess risk over iterations, with its turning points marked.
-pub fn panel(heading: &str, curves: &[(&str, &[f64])], turns: &[TurningPoint<f64>]) -> Panel {
-    let longest = curves.iter().map(|(_, c)| c.len()).max().unwrap_or(0);
-    let k: Vec<f64> = (0..longest).map(|k| k as f64).collect();
-    let mut panel =
-        Panel::lines(heading).x("iteration k", Scale::Log).y("excess risk", Scale::Linear);
-    for (name, curve) in curves {
-        let (k, curve) = thinned(&k, curve);
-        panel = panel.series(*name, &k, &curve);
-    }
-    for turn in turns {
-        let k = turn.index as f64;
-        panel = panel.mark(k, turn.value, format!("{} {k}", short(turn.kind)));
-    }
-    panel
-}
-
-/// About a thousand points of equal ratio: a picture of 20 000 is 1 MB.
-fn thinned(x: &[f64], y: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let end = y.len().saturating_sub(1) as u64;
-    let kept = super::problem::geometric_times(end, 1000);
-    kept.iter().filter_map(|i| Some((x.get(*i as usize)?, y.get(*i as usize)?))).unzip()
-}
-
-impl Args {
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session),
-            Dtype::F64 => self.run_as::<f64>(session),
-        }
-    }
-
-    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
         self.out.validate()?;
-        self.plot.validate()?;
+        self.plot.validate()
+    }
+
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let tolerance = self.check.tolerance::<T>()?;
         let sigmas = convert::<T>("--sigmas", &self.sigmas)?;
         let thetas = spread::<T>("--thetas", &self.thetas, sigmas.len(), "feature")?;
-        let mut rates = spread::<T>("--lr", &self.lr, sigmas.len(), "feature")?;
-        if self.equal_clocks {
-            ensure!(
-                self.lr.len() == 1,
-                "--equal-clocks: found {} rates, needed one",
-                self.lr.len()
-            );
-            equal_clocks(T::of(self.lr[0]), &sigmas, &mut rates).context("--equal-clocks")?;
-        }
-        let features: Vec<Feature<T>> = (sigmas.iter().zip(&thetas).zip(&rates))
-            .map(|((sigma, theta), rate)| Feature { sigma: *sigma, theta: *theta, rate: *rate })
-            .collect();
-        let (noise, samples) = (T::of(self.noise), self.samples);
-        let excess = session.compute(|| {
-            let mut excess = zeros::<T>(&[self.iterations.saturating_add(1)])?;
-            excess_risk(&features, noise, samples, &mut excess)?;
-            anyhow::Ok(excess)
-        })?;
-        let curve = to_f64(&excess);
-        let moves = self.turn_tolerance.unwrap_or(curves::tolerance::<T>());
+        let rates = spread::<T>("--lr", &self.lr, sigmas.len(), "feature")?;
+        let (equal, samples) = (self.equal_clocks, self.samples);
+        ensure!(
+            !equal || self.lr.len() == 1,
+            "--equal-clocks: found {} rates, needed one",
+            self.lr.len()
+        );
+        let (noise, iterations) = ((T::of(self.noise), samples), self.iterations);
+        let found =
+            session.compute(|_| excess((&sigmas, &thetas, &rates), equal, noise, iterations))?;
+        let curve = wide(&found.excess);
+        let moves = self.turn_tolerance.unwrap_or(turn_tolerance::<T>());
         ensure!(moves >= 0.0, "--turn-tolerance: found {moves}, needed at least 0");
         let turns = turning_points(&curve, moves);
         if let Some(path) = &self.plot.plot {
-            let exact: Vec<Feature<f64>> = (features.iter())
+            let exact: Vec<Feature<f64>> = (found.features.iter())
                 .map(|f| Feature {
                     sigma: f.sigma.to_f64(),
                     theta: f.theta.to_f64(),
                     rate: f.rate.to_f64(),
                 })
                 .collect();
-            let alone = if features.len() > 1 && features.len() <= 4 { features.len() } else { 0 };
+            let alone = if found.features.len() > 1 && found.features.len() <= 4 {
+                found.features.len()
+            } else {
+                0
+            };
             let mut parts = Vec::new();
             for (i, feature) in exact.iter().take(alone).enumerate() {
                 let mut part = vec![0.0; curve.len()];
@@ -152,8 +119,10 @@ impl Args {
             }
             let mut curves: Vec<(&str, &[f64])> = vec![("all features", &curve)];
             curves.extend(parts.iter().map(|(name, part)| (name.as_str(), part.as_slice())));
-            let title =
-                format!("Early-stopped regression, {} features, {samples} samples", features.len());
+            let title = format!(
+                "Early-stopped regression, {} features, {samples} samples",
+                found.features.len()
+            );
             // Without noise only the bias is left.
             let mut bias = vec![0.0; curve.len()];
             excess_risk(&exact, 0.0, samples, &mut bias)?;
@@ -161,13 +130,13 @@ impl Args {
             let parts: [(&str, &[f64]); 2] = [("bias", &bias), ("variance", &variance)];
             Figure::new(title)
                 .columns(2)
-                .panel(panel("Each feature has its own clock", &curves, &turns))
-                .panel(panel("Bias falls, variance rises", &parts, &[]))
+                .panel(picture::excess_risk("Each feature has its own clock", &curves, &turns))
+                .panel(picture::excess_risk("Bias falls, variance rises", &parts, &[]))
                 .write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
         let check = self.check.check.then(|| {
-            let features: Vec<[f64; 3]> = (features.iter())
+            let features: Vec<[f64; 3]> = (found.features.iter())
                 .map(|f| [f.sigma.to_f64(), f.theta.to_f64(), f.rate.to_f64()])
                 .collect();
             let mut difference = Difference::default();
@@ -177,15 +146,9 @@ impl Args {
             }
             difference.within(tolerance)
         });
-        let mut report =
-            Report::of("k", Array::vector((0..excess.len() as i64).collect::<Vec<i64>>()));
-        report.array("excess", Array::vector(excess));
-        report.records(
-            "turning_points",
-            records(&turns, |r, k| {
-                r.count("k", k);
-            }),
-        );
+        let mut report = Report::of("k", (0..curve.len() as i64).collect::<Vec<i64>>());
+        report.array("excess", found.excess);
+        report.records("turning_points", records(&turns));
         session.finish(report, &self.out, check)
     }
 }

@@ -1,22 +1,16 @@
 //! `nanocurv kfac apply|solve|power|cholesky`: one Kronecker-factored block.
 
-use anyhow::{Result, bail, ensure};
-use clap::ValueEnum;
-use nanocurv::MatMut;
-use nanocurv::kfac::{
-    Damping, KfacError, Kronecker, Root, Shift, apply_scratch, exact_scratch, root_scratch,
-    solve_scratch,
-};
+use anyhow::Result;
 
-use super::{Block, Vector, check_size, damping, name, read_square, reference, view};
-use crate::args::{CheckArgs, Dtype, OutputArgs};
-use crate::array::{Float, Matrix, zeros};
-use crate::check::Difference;
-use crate::dense::kfac::{self as dense, Product};
-use crate::exit::Outcome;
-use crate::io::Source;
+use super::input::{check_size, read_square, reference};
+use crate::args::{CheckArgs, OutputArgs, choice};
+use crate::dense::{Difference, kfac as dense};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::kfac::{BlockDamping, BlockSettings, Product, block};
+use crate::io::{self, Source};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments that the four have in common.
 #[derive(Debug, clap::Args)]
@@ -34,8 +28,14 @@ pub struct Args {
     #[arg(long, value_name = "L", default_value_t = 0.0, help_heading = "Block")]
     damping: f64,
     /// How lambda is split over the factors, or added to their product
-    #[arg(long, value_enum, default_value_t, value_name = "MODE", help_heading = "Block")]
-    damping_mode: Mode,
+    #[arg(
+        long,
+        value_parser = choice::<BlockDamping>(),
+        default_value_t,
+        value_name = "MODE",
+        help_heading = "Block"
+    )]
+    damping_mode: BlockDamping,
     /// The replication count C
     #[arg(long, value_name = "C", default_value_t = 1.0, help_heading = "Block")]
     renorm: f64,
@@ -69,136 +69,72 @@ pub struct CholeskyArgs {
     transpose: bool,
 }
 
-/// `--damping-mode`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Mode {
-    /// A + pi sqrt(L/C), G + sqrt(L/C)/pi, pi by the factors' mean diagonals
-    #[default]
-    Pi,
-    /// The same with pi = 1
-    Off,
-    /// C A (x) G + L, through both eigendecompositions
-    Exact,
+/// A block and what is done with it.
+pub struct BlockProduct<'a> {
+    args: &'a Args,
+    product: Product,
 }
 
 impl Args {
-    /// `kfac apply`
-    pub fn apply(&self, session: &mut Session) -> Result<Outcome> {
-        self.run(session, Product::Apply)
-    }
-
-    /// `kfac solve`
-    pub fn solve(&self, session: &mut Session) -> Result<Outcome> {
-        self.run(session, Product::Solve)
-    }
-
-    fn run(&self, session: &mut Session, product: Product) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session, product),
-            Dtype::F64 => self.run_as::<f64>(session, product),
-        }
-    }
-
-    fn run_as<T: Float>(&self, session: &mut Session, product: Product) -> Result<Outcome> {
-        self.out.validate()?;
-        let tolerance = self.check.tolerance::<T>()?;
-        damping::<T>(self.damping)?;
-        let renorm = self.renorm;
-        ensure!(renorm > 0.0 && renorm.is_finite(), "--renorm: found {renorm}, needed more than 0");
-        let (a, g, v) = session.read(|| {
-            let (a, g) = (read_square::<T>(&self.factor_a)?, read_square::<T>(&self.factor_g)?);
-            let v = Vector::<T>::read(&self.vector)?.into_block(&self.vector, a.rows, g.rows)?;
-            anyhow::Ok((a, g, v))
-        })?;
-        if self.check.check {
-            check_size(v.values.len())?;
-        }
-        let given: Vec<f64> = v.row_major().iter().map(|v| v.to_f64()).collect();
-        let result = session.compute(|| self.compute(&a, &g, v, product))?;
-        let check = if self.check.check {
-            let (a, g) = (a.to_f64(), g.to_f64());
-            let block = match self.damping_mode {
-                Mode::Exact => dense::Block::exact(&a, &g, renorm, self.damping),
-                mode => dense::Block::factored(&a, &g, renorm, self.damping, mode == Mode::Pi),
-            };
-            let reference = reference(block.product(product, &given))?;
-            Some(Difference::between(&result.row_major(), &reference).within(tolerance))
-        } else {
-            None
-        };
-        session.finish(Report::of("result", result.into_array()), &self.out, check)
-    }
-
-    fn compute<T: Float>(
-        &self,
-        a: &Matrix<T>,
-        g: &Matrix<T>,
-        mut v: Block<T>,
-        product: Product,
-    ) -> Result<Block<T>> {
-        let (n, m) = (v.rows, v.cols);
-        let exact = self.damping_mode == Mode::Exact;
-        let lambda = T::of(self.damping);
-        let len = match product {
-            Product::Apply => apply_scratch(n, m),
-            Product::Solve if !exact => solve_scratch(n, m),
-            Product::Solve | Product::Power(_) => exact_scratch(n, m),
-            Product::Cholesky { .. } => root_scratch(n, m),
-        };
-        let mut scratch = zeros::<T>(&[len])?;
-        let mut run = || -> Result<(), KfacError> {
-            let block = Kronecker::new(view(a), view(g))?.checked()?;
-            let block = block.with_renorm(T::of(self.renorm))?;
-            let damping = if self.damping_mode == Mode::Off { Damping::Off } else { Damping::Pi };
-            let v = MatMut::of(&mut v.values, n, m);
-            let scratch = &mut scratch;
-            if exact {
-                return match product {
-                    Product::Apply => block.apply_exact(lambda, v, scratch),
-                    Product::Power(p) => block.power(T::of(p), Shift::Exact(lambda), v, scratch),
-                    _ => block.solve_exact(lambda, v, scratch),
-                };
-            }
-            let split = block.split(lambda, damping)?;
-            match product {
-                Product::Apply => block.apply(split, v, scratch),
-                Product::Solve => block.solve(split, v, scratch),
-                Product::Power(p) => block.power(T::of(p), Shift::Factored(split), v, scratch),
-                Product::Cholesky { inverse, transpose } => {
-                    let root = match (inverse, transpose) {
-                        (false, false) => Root::Plain,
-                        (false, true) => Root::Transpose,
-                        (true, false) => Root::Inverse,
-                        (true, true) => Root::InverseTranspose,
-                    };
-                    block.root(root, split, v, scratch)
-                }
-            }
-        };
-        run().map_err(|e| name(e, &self.factor_a, &self.factor_g))?;
-        Ok(v)
+    /// The verb that does this with the block.
+    pub fn with(&self, product: Product) -> BlockProduct<'_> {
+        BlockProduct { args: self, product }
     }
 }
 
 impl PowerArgs {
-    /// Runs the command.
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        let p = self.exponent;
-        ensure!(p.is_finite(), "--exponent: found {p}, needed a finite number");
-        self.block.run(session, Product::Power(p))
+    /// The verb.
+    pub fn block(&self) -> BlockProduct<'_> {
+        self.block.with(Product::Power(self.exponent))
     }
 }
 
 impl CholeskyArgs {
-    /// Runs the command.
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        if self.block.damping_mode == Mode::Exact {
-            bail!(
-                "--damping-mode exact: C A (x) G + L has no Cholesky factor that is a Kronecker \
-                 product; use pi or off"
-            );
+    /// The verb.
+    pub fn block(&self) -> BlockProduct<'_> {
+        let Self { inverse, transpose, .. } = *self;
+        self.block.with(Product::Cholesky { inverse, transpose })
+    }
+}
+
+impl BlockProduct<'_> {
+    fn settings(&self) -> BlockSettings {
+        let Args { damping, damping_mode: mode, renorm, .. } = *self.args;
+        BlockSettings { damping, mode, renorm }
+    }
+}
+
+impl Verb for BlockProduct<'_> {
+    fn validate(&self) -> Result<()> {
+        self.args.out.validate()?;
+        Ok(self.settings().validate(self.product)?)
+    }
+
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        let Args { factor_a, factor_g, vector, out, check, .. } = self.args;
+        let tolerance = check.tolerance::<T>()?;
+        let (a, g, v) = session.read(|| {
+            let (a, g) = (read_square::<T>(factor_a)?, read_square::<T>(factor_g)?);
+            anyhow::Ok((a, g, io::read_vectors::<T>(vector)?))
+        })?;
+        if check.check {
+            check_size(v.len())?;
         }
-        let (inverse, transpose) = (self.inverse, self.transpose);
-        self.block.run(session, Product::Cholesky { inverse, transpose })
+        let (settings, name) = (self.settings(), vector.to_string());
+        let found =
+            session.compute(|_| block(&a, &g, (&name, v.view()), self.product, &settings))?;
+        let check = if check.check {
+            let (a, g) = (wide(&a.to_matrix()), wide(&g.to_matrix()));
+            let BlockSettings { damping, mode, renorm } = settings;
+            let block = match mode {
+                BlockDamping::Exact => dense::Block::exact(&a, &g, renorm, damping),
+                _ => dense::Block::factored(&a, &g, renorm, damping, mode == BlockDamping::Pi),
+            };
+            let reference = reference(block.product(self.product, &wide(&v)))?;
+            Some(Difference::of(&found, &reference).within(tolerance))
+        } else {
+            None
+        };
+        session.finish(Report::of("result", found), out, check)
     }
 }

@@ -1,19 +1,17 @@
 //! `nanocurv kfac full`: `V := (F + lambda I)^p V`.
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::Result;
 use clap::Subcommand;
-use nanocurv::MatMut;
-use nanocurv::kfac::{Full, KfacError, full_apply_scratch, full_power_scratch, full_solve_scratch};
 
-use super::{Vector, check_size, damping, name, read_square, reference, view};
-use crate::args::{CheckArgs, Dtype, OutputArgs};
-use crate::array::{Array, Float, Shape, zeros};
-use crate::check::Difference;
-use crate::dense::kfac::{self as dense, Product};
-use crate::exit::Outcome;
-use crate::io::Source;
+use super::input::{check_size, read_square, reference};
+use crate::args::{CheckArgs, OutputArgs};
+use crate::dense::{Difference, kfac as dense};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::kfac::{Product, full};
+use crate::io::{self, Source};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -24,12 +22,12 @@ Example:
   nanocurv kfac full solve --factor f.npy --vector v.npy --damping 0.1 --check")]
 pub struct Args {
     #[command(subcommand)]
-    verb: Verb,
+    verb: FactorVerb,
 }
 
 /// What is done with a diagonal or full block.
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub enum FactorVerb {
     /// (F + L I) V
     Apply(FactorArgs),
     /// (F + L I)^-1 V
@@ -66,95 +64,45 @@ pub struct FactorPowerArgs {
     exponent: f64,
 }
 
-impl Verb {
+impl FactorVerb {
     /// The arguments and what is done.
-    pub fn parts(&self) -> Result<(&FactorArgs, Product)> {
-        Ok(match self {
+    pub fn parts(&self) -> (&FactorArgs, Product) {
+        match self {
             Self::Apply(args) => (args, Product::Apply),
             Self::Solve(args) => (args, Product::Solve),
-            Self::Power(args) => {
-                let p = args.exponent;
-                ensure!(p.is_finite(), "--exponent: found {p}, needed a finite number");
-                (&args.block, Product::Power(p))
-            }
-        })
+            Self::Power(args) => (&args.block, Product::Power(args.exponent)),
+        }
     }
 
-    /// p
-    pub fn exponent(&self) -> f64 {
-        match self {
-            Self::Apply(_) => 1.0,
-            Self::Solve(_) => -1.0,
-            Self::Power(args) => args.exponent,
-        }
+    /// # Errors
+    /// If the result cannot be written or the exponent is none.
+    pub fn validate(&self) -> Result<()> {
+        let (args, product) = self.parts();
+        args.out.validate()?;
+        Ok(product.validate()?)
     }
 }
 
-impl Args {
-    /// Runs the command.
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        match session.global.dtype {
-            Dtype::F32 => run_as::<f32>(session, &self.verb),
-            Dtype::F64 => run_as::<f64>(session, &self.verb),
-        }
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
+        self.verb.validate()
     }
-}
 
-fn run_as<T: Float>(session: &mut Session, verb: &Verb) -> Result<Outcome> {
-    let (args, product) = verb.parts()?;
-    let FactorArgs { factor, vector, damping: lambda, out, check } = args;
-    out.validate()?;
-    let tolerance = check.tolerance::<T>()?;
-    let lambda_t = damping::<T>(*lambda)?;
-    let (f, v) = session.read(|| {
-        let (f, v) = (read_square::<T>(factor)?, Vector::<T>::read(vector)?);
-        let p = f.rows;
-        ensure!(
-            v.shape.first() == Some(&p) || v.values.len() == p,
-            "{vector}: found shape {}, needed {p} rows, as {factor} has",
-            Shape(&v.shape)
-        );
-        anyhow::Ok((f, v))
-    })?;
-    let p = f.rows;
-    let columns = v.values.len() / p;
-    // The core's columns are NumPy's rows of the transpose.
-    let mut w: Vec<T> = (0..columns)
-        .flat_map(|j| (0..p).map(move |i| i * columns + j))
-        .map(|at| v.values[at])
-        .collect();
-    let len = match product {
-        Product::Apply => full_apply_scratch(p, columns),
-        Product::Solve => full_solve_scratch(p),
-        _ => full_power_scratch(p, columns),
-    };
-    let mut scratch = zeros::<T>(&[len])?;
-    session
-        .compute(|| -> Result<(), KfacError> {
-            let block = Full::new(view(&f))?.checked()?;
-            let w = MatMut::of(&mut w, p, columns);
-            match product {
-                Product::Apply => block.apply(lambda_t, w, &mut scratch),
-                Product::Solve => block.solve(lambda_t, w, &mut scratch),
-                _ => block.power(T::of(verb.exponent()), lambda_t, w, &mut scratch),
-            }
-        })
-        .map_err(|e| match e {
-            KfacError::NotPositive { row, .. } => anyhow!(
-                "{factor}: eigenvalue {row} with the damping is not positive; is --damping large \
-                 enough?"
-            ),
-            e => name(e, factor, factor),
-        })?;
-    let found: Vec<T> =
-        (0..p).flat_map(|i| (0..columns).map(move |j| i + j * p)).map(|at| w[at]).collect();
-    let check = if check.check {
-        check_size(p)?;
-        let block = dense::Block::full(&f.to_f64(), *lambda);
-        let reference = reference(block.product(product, &v.to_f64()))?;
-        Some(Difference::between(&found, &reference).within(tolerance))
-    } else {
-        None
-    };
-    session.finish(Report::of("result", Array::new(&v.shape, found)), out, check)
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+        let (FactorArgs { factor, vector, damping, out, check }, product) = self.verb.parts();
+        let tolerance = check.tolerance::<T>()?;
+        let (f, v) = session
+            .read(|| anyhow::Ok((read_square::<T>(factor)?, io::read_vectors::<T>(vector)?)))?;
+        let name = vector.to_string();
+        let found = session.compute(|_| full(&f, (&name, v.view()), product, *damping))?;
+        let check = if check.check {
+            check_size(f.shape.0)?;
+            let block = dense::Block::full(&wide(&f.to_matrix()), *damping);
+            let reference = reference(block.product(product, &wide(&v)))?;
+            Some(Difference::of(&found, &reference).within(tolerance))
+        } else {
+            None
+        };
+        session.finish(Report::of("result", found), out, check)
+    }
 }

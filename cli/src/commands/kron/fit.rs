@@ -1,21 +1,17 @@
 //! `kron fit`: a positive semidefinite Kronecker product by random sketches.
 
-use anyhow::{Result, anyhow, bail, ensure};
-use nanocurv::MatMut;
-use nanocurv::kron::fit::{Adam, FitShape, SketchFit, Target};
-use nanocurv::kron::sum;
-use nanocurv::random::Rng;
+use anyhow::{Result, bail};
+use ndarray::Array2;
 
-use super::nearest::FactorSizes;
-use super::terms::{Factor, FactorArgs, Terms, transposed};
-use crate::args::{CheckArgs, Dtype, OutputArgs};
-use crate::array::{Array, Float, zeros};
-use crate::check::Difference;
-use crate::dense::kron as dense;
-use crate::exit::Outcome;
-use crate::io::Source;
+use super::args::FactorArgs;
+use crate::args::{CheckArgs, OutputArgs};
+use crate::dense::{Difference, kron as dense};
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::kron::{FactorSizes, FitSettings, Target, Terms, fit};
+use crate::io::{self, Source};
 use crate::report::Report;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb};
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -62,149 +58,65 @@ pub struct Args {
 
 /// What is fitted, as read.
 enum Given<T> {
-    Matrix(Factor<T>),
+    Matrix(Array2<T>),
     Terms(Terms<T>),
 }
 
 impl Args {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// If the inputs are unreadable or inconsistent, or the result cannot be written.
-    pub fn run(&self, session: &mut Session) -> Result<Outcome> {
-        self.out.validate()?;
-        match session.global.dtype {
-            Dtype::F32 => self.run_as::<f32>(session),
-            Dtype::F64 => self.run_as::<f64>(session),
-        }
-    }
-
     fn read<T: Float>(&self) -> Result<Given<T>> {
-        let FactorSizes { left: nl, right: nr } = self.shape;
         if let Some(matrix) = &self.matrix {
-            let matrix = Factor::read(matrix)?;
-            self.shape.require(&matrix)?;
-            return Ok(Given::Matrix(matrix));
+            let g = io::read_matrix(matrix)?;
+            self.shape.require(&matrix.to_string(), g.dim())?;
+            return Ok(Given::Matrix(g));
         }
         if self.factors.left.is_empty() && self.factors.right.is_empty() {
             bail!("needed a target: --matrix G, or --left A --right B");
         }
-        let terms = self.factors.read::<T>()?;
-        for (left, right) in &terms.pairs {
-            for (factor, n, side) in [(left, nl, "left"), (right, nr, "right")] {
-                let (rows, cols) = factor.shape;
-                ensure!(
-                    (rows, cols) == (n, n),
-                    "{}: found a {rows} x {cols} matrix, needed {n} x {n}, the size of the {side} \
-                     factors that --shape gives",
-                    factor.source
-                );
-            }
-        }
-        Ok(Given::Terms(terms))
+        Ok(Given::Terms(self.factors.read()?))
+    }
+}
+
+impl Verb for Args {
+    fn validate(&self) -> Result<()> {
+        self.out.validate()
     }
 
-    fn run_as<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
+    fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let tolerance = self.check.tolerance::<T>()?;
-        let FactorSizes { left: nl, right: nr } = self.shape;
-        for (option, count) in [("--rank", self.rank), ("--sketches", self.sketches)] {
-            ensure!(count > 0, "{option}: found 0, needed at least 1");
-        }
-        ensure!(
-            self.learning_rate > 0.0 && self.learning_rate.is_finite(),
-            "--learning-rate: found {}, needed a positive number",
-            self.learning_rate
-        );
         let given = session.read(|| self.read::<T>())?;
-        let views = match &given {
-            Given::Terms(terms) => terms.views(),
-            Given::Matrix(_) => Vec::new(),
-        };
         let target = match &given {
-            Given::Matrix(matrix) => Target::Dense(matrix.view()),
-            Given::Terms(_) => Target::Sum(&views),
+            Given::Matrix(g) => Target::Matrix(g.view()),
+            Given::Terms(terms) => Target::Terms(terms),
         };
-        let shape = FitShape { terms: self.rank, left: nl, right: nr, sketches: self.sketches };
-        let mut reference = match (&given, self.check.check) {
-            (_, false) => None,
-            (Given::Matrix(matrix), true) => Some(matrix.to_f64()),
-            (Given::Terms(terms), true) => Some(terms.reference(0.0)?),
-        }
-        .map(|g| Reference::<T>::new(g, shape, self.seed));
-
-        let mut memory = zeros::<T>(&[shape.memory()])?;
-        // A dense target is multiplied by V; a sum of products needs an intermediate.
-        let needed = shape.scratch().max(sum::scratch(&views));
-        let mut scratch = zeros::<T>(&[needed])?;
-        let adam = Adam { learning_rate: T::of(self.learning_rate), ..Adam::default() };
-        let mut fit =
-            SketchFit::new(shape, adam, self.seed, &mut memory).map_err(|e| anyhow!("{e}"))?;
-        let mut losses = zeros::<T>(&[self.iterations])?;
-        let progress = session.progress("fit", self.iterations);
-        session.compute(|| {
-            for (step, loss) in losses.iter_mut().enumerate() {
-                if let Some(reference) = &mut reference {
-                    reference.expect(&fit);
+        let settings = FitSettings {
+            sizes: self.shape,
+            rank: self.rank,
+            sketches: self.sketches,
+            iterations: self.iterations,
+            learning_rate: self.learning_rate,
+            seed: self.seed,
+        };
+        let mut witness = self.check.check.then(|| {
+            let g = match &given {
+                Given::Matrix(g) => wide(g),
+                Given::Terms(terms) => dense::sum(terms, 0.0),
+            };
+            dense::FitWitness::<T>::new(g, settings)
+        });
+        let found = session.compute(|watch| {
+            let before_step = |parameters: &[T]| {
+                if let Some(witness) = &mut witness {
+                    witness.expect(parameters);
                 }
-                *loss = fit
-                    .step(&target, &mut scratch)
-                    .map_err(|e| anyhow!("step {step}: {e}: a smaller --learning-rate may help"))?;
-                progress.advance(1);
-            }
-            anyhow::Ok(())
+            };
+            fit(&target, &settings, before_step, watch)
         })?;
-        drop(progress);
-
-        let check = reference
-            .map(|reference| Difference::between(&losses, &reference.losses).within(tolerance));
-        let mut report = Report::of("loss", Array::vector(losses));
-        for r in 0..self.rank {
-            let (mut left, mut right) = (vec![T::ZERO; nl * nl], vec![T::ZERO; nr * nr]);
-            let (a, b) = (MatMut::of(&mut left, nl, nl), MatMut::of(&mut right, nr, nr));
-            fit.factors(r, a, b).map_err(|e| anyhow!("{e}"))?;
-            report
-                .array(format!("left_{r}"), Array::new(&[nl, nl], transposed(&left, nl, nl)))
-                .array(format!("right_{r}"), Array::new(&[nr, nr], transposed(&right, nr, nr)));
+        let check =
+            witness.map(|witness| Difference::of(&found.losses, &witness.losses).within(tolerance));
+        let mut report = Report::of("loss", found.losses);
+        for (r, (left, right)) in found.factors.into_iter().enumerate() {
+            report.array(format!("left_{r}"), left).array(format!("right_{r}"), right);
         }
         session.finish(report, &self.out, check)
-    }
-}
-
-/// The loss of each step with everything formed: `mean (V^T (G^ - G) V)^2`.
-struct Reference<T> {
-    g: Vec<f64>,
-    shape: FitShape,
-    rng: Rng,
-    losses: Vec<f64>,
-    precision: std::marker::PhantomData<T>,
-}
-
-impl<T: Float> Reference<T> {
-    fn new(g: Vec<f64>, shape: FitShape, seed: u64) -> Self {
-        let mut rng = Rng::seed(seed);
-        // What the start of the parameters draws.
-        for _ in 0..shape.parameters() {
-            let _: T = rng.normal();
-        }
-        Self { g, shape, rng, losses: Vec::new(), precision: std::marker::PhantomData }
-    }
-
-    /// The loss at the parameters before a step, on the same sketch.
-    fn expect(&mut self, fit: &SketchFit<'_, T>) {
-        let FitShape { left: nl, right: nr, sketches: k, .. } = self.shape;
-        let p = nl * nr;
-        let mut difference = self.g.iter().map(|g| -g).collect::<Vec<_>>();
-        let parameters: Vec<f64> = fit.parameters().iter().map(|v| v.to_f64()).collect();
-        for term in parameters.chunks(nl * nl + nr * nr) {
-            // Columns one after the other: the transpose in row-major order.
-            let gram = |t: &[f64], n: usize| dense::multiply(&dense::transpose(t, n, n), n, t, n);
-            let (l, r) = term.split_at(nl * nl);
-            let product = dense::kronecker(&gram(l, nl), (nl, nl), &gram(r, nr), (nr, nr));
-            difference.iter_mut().zip(product).for_each(|(d, t)| *d += t);
-        }
-        let vt: Vec<f64> = (0..p * k).map(|_| self.rng.normal::<T>().to_f64()).collect();
-        let v = dense::transpose(&vt, k, p);
-        let sketch = dense::multiply(&vt, p, &dense::multiply(&difference, p, &v, k), k);
-        self.losses.push(sketch.iter().map(|s| s * s).sum::<f64>() / (k * k) as f64);
     }
 }

@@ -3,13 +3,15 @@
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::exit::Outcome;
-use crate::session::Session;
+use crate::session::{Outcome, Session, Verb as _};
 
-pub mod fit;
-pub mod nearest;
-pub mod operator;
-pub mod terms;
+mod apply;
+mod args;
+mod dense;
+mod fit;
+mod info;
+mod nearest;
+mod solve;
 
 /// The arguments.
 #[derive(Debug, clap::Args)]
@@ -25,13 +27,13 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// The product (A (x) B) V
-    Apply(operator::ApplyArgs),
+    Apply(apply::Args),
     /// The solution of (A (x) B) Y = V
-    Solve(operator::SolveArgs),
+    Solve(solve::Args),
     /// The matrix A (x) B itself
-    Dense(operator::DenseArgs),
+    Dense(dense::Args),
     /// Shape, trace, determinant and Frobenius norm, from the factors
-    Info(operator::InfoArgs),
+    Info(info::Args),
     /// The sum of Kronecker products nearest to a matrix
     Nearest(nearest::Args),
     /// A positive semidefinite Kronecker product fitted by random sketches
@@ -45,12 +47,12 @@ impl Args {
     /// If the inputs are unreadable or inconsistent, or the result cannot be written.
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
         match &self.verb {
-            Verb::Apply(args) => args.run(session),
-            Verb::Solve(args) => args.run(session),
-            Verb::Dense(args) => args.run(session),
-            Verb::Info(args) => args.run(session),
-            Verb::Nearest(args) => args.run(session),
-            Verb::Fit(args) => args.run(session),
+            Verb::Apply(args) => args.dispatch(session),
+            Verb::Solve(args) => args.dispatch(session),
+            Verb::Dense(args) => args.dispatch(session),
+            Verb::Info(args) => args.dispatch(session),
+            Verb::Nearest(args) => args.dispatch(session),
+            Verb::Fit(args) => args.dispatch(session),
         }
     }
 }

@@ -3,10 +3,10 @@
 use crate::pressure::{Pressure, THETA};
 use crate::sensor::{INPUTS, Sensor};
 use nanocurv::kfac::{
-    Damping, Factored, Fisher, Inverse, KfacError, Optimizer, Progress, Report, Schedule, Settings,
+    Factored, Fisher, Inverse, KfacError, Optimizer, Progress, Report, Schedule, Settings,
     StepRule, optimizer_len, optimizer_scratch,
 };
-use nanocurv::network::{Loss, Network, Reduction, Targets, forward, forward_scratch};
+use nanocurv::network::{Loss, Network, Targets, forward, forward_scratch};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut};
 
@@ -19,15 +19,9 @@ const JUDGED: usize = 16;
 
 /// How it learns: the factors average about 20 batches, and each step is the quadratic model's best
 /// along the new direction and the one before.
-const SETTINGS: Settings<f32> = Settings {
-    loss: Loss::Mse,
-    reduction: Reduction::Mean,
-    damping: Damping::Pi,
-    decay: 0.95,
-    refresh: 1,
-    step: StepRule::Quadratic { momentum: true },
-    schedule: Some(Schedule { decay: 0.95, interval: 5, min: 1e-8, max: 1e8 }),
-};
+const SETTINGS: Settings<f32> = Settings::new(Loss::Mse, StepRule::Quadratic { momentum: true })
+    .with_decay(0.95)
+    .with_schedule(Schedule::new(0.95, 5).with_bounds(1e-8, 1e8));
 
 /// The damping of the first steps.
 const DAMPING: f32 = 0.1;

@@ -63,7 +63,7 @@ fn main() -> Result<ExitCode> {
         }
     }
     golden::compare(Path::new("golden"), &rows, &mut faults)?;
-    let budgets = Path::new("budgets.csv");
+    let budgets = Path::new("../../cli/data/budgets.csv");
     if args.update {
         table::update(budgets, &rows)?;
     } else {

@@ -2,13 +2,9 @@
 
 use nanocurv::curvature::*;
 use nanocurv::kfac::{Ekfac, Factors, Preconditioner};
-use nanocurv::network::Network;
 use nanocurv::{Mat, MatMut, Real, mlp};
 
 mlp! { Net: 3 => 5 tanh => 4 relu => 2 }
-const PARAMS: usize = Net::PARAMS;
-/// More than any of the typed functions takes.
-const SCRATCH: usize = 16384;
 
 /// The methods of an operator.
 macro_rules! operator {
@@ -55,8 +51,6 @@ pub fn functions<T: Real>() {
     );
     keep!(
         cg_scratch,
-        solve_scratch,
-        trace_scratch,
         lsmr_scratch,
         neumann_scratch,
         eigenpairs_scratch,
@@ -71,34 +65,8 @@ pub fn functions<T: Real>() {
         solvers::<T, Ggn<T>>,
         estimators::<T, Ggn<T>>,
     );
-    keep!(DampedInverse::<T>::kfac, DampedInverse::<T>::ekfac, solve_scratch, trace_scratch);
+    keep!(DampedInverse::<T>::kfac, DampedInverse::<T>::ekfac);
     operator!(DampedInverse<T>, CurvatureOperator<T>, Factors<T>, Ekfac<T>, Preconditioner<T>);
-    keep!(
-        Problem::<Net, T, 7>::values,
-        Problem::<Net, T, 7>::labels,
-        typed_risk::<T>,
-        Problem::<Net, T, 7>::gradient::<SCRATCH>,
-        Problem::<Net, T, 7>::hessian_product::<SCRATCH>,
-        Problem::<Net, T, 7>::ggn_product::<SCRATCH>,
-        Problem::<Net, T, 7>::product::<SCRATCH>,
-        Problem::<Net, T, 7>::jacobian_product::<SCRATCH>,
-        Problem::<Net, T, 7>::jacobian_transpose_product::<SCRATCH>,
-        Problem::<Net, T, 7>::matrix::<PARAMS, SCRATCH>,
-        Problem::<Net, T, 7>::block::<15, 5, SCRATCH>,
-        Problem::<Net, T, 7>::submatrix::<2, 3, SCRATCH>,
-        Problem::<Net, T, 7>::solve::<SCRATCH>,
-        typed_solve::<T>,
-        Problem::<Net, T, 7>::lsmr_solve::<SCRATCH>,
-        Problem::<Net, T, 7>::least_squares::<SCRATCH>,
-        Problem::<Net, T, 7>::neumann_solve::<SCRATCH>,
-        Problem::<Net, T, 7>::trace::<SCRATCH>,
-        Problem::<Net, T, 7>::hutchpp_trace::<6, SCRATCH>,
-        Problem::<Net, T, 7>::xtrace::<6, SCRATCH>,
-        Problem::<Net, T, 7>::frobenius_squared::<SCRATCH>,
-        Problem::<Net, T, 7>::diagonal::<SCRATCH>,
-        Problem::<Net, T, 7>::spectrum::<5, 2, SCRATCH>,
-        Problem::<Net, T, 7>::eigenpairs::<PARAMS, 2, 8, SCRATCH>,
-    );
     keep!(products::<T, Ggn<T>>, matrices::<T, Ggn<T>>, matrices::<T, Hessian<T>>);
     keep!(
         Batch::<T>::values,
@@ -180,19 +148,4 @@ fn estimators<T: Real, A: LinearOperator<T>>(
     hutchinson_diagonal(of, products, seed, out, error, scratch)?;
     spectrum(of, probe, (products, products), seed, (out, error), scratch)?;
     Ok(())
-}
-
-fn typed_risk<T: Real>(problem: &Problem<'_, Net, T, 7>) -> Result<usize, CurvatureError> {
-    Problem::with_risk(problem, |risk| Ok(risk.samples()))
-}
-
-fn typed_solve<T: Real>(
-    problem: &Problem<'_, Net, T, 7>,
-    curvature: Curvature,
-    (damping, until): (T, Until<T>),
-    preconditioner: &DampedInverse<'_, T>,
-    (b, x): (&[T; PARAMS], &mut [T; PARAMS]),
-    scratch: &mut [T; SCRATCH],
-) -> Result<SolveInfo<T>, CurvatureError> {
-    Problem::preconditioned_solve(problem, curvature, damping, preconditioner, b, x, until, scratch)
 }

@@ -1,12 +1,10 @@
 //! Learning dynamics.
 
+use nanocurv::Real;
 use nanocurv::dynamics::{
     Rates, ensemble::*, field::*, flow::*, modes::*, optimum::*, reduction::*, risk::*,
     spectrum::*, teacher::*, train::*,
 };
-use nanocurv::{Real, mlp};
-
-mlp! { TwoLayers: 3 => 5 => 1, no bias }
 
 pub fn functions<T: Real>() {
     keep!(
@@ -16,11 +14,9 @@ pub fn functions<T: Real>() {
         Ensemble::<T>::risk,
         Ensemble::<T>::frozen,
         Ensemble::<T>::limit,
-        risk_typed::<T, 5>,
         Ensemble::<T>::best_stop,
         Plane::fixed,
         Plane::arrow::<T>,
-        field_typed::<T, 5>,
         grid_point::<T>,
         regression_velocity::<T>,
     );
@@ -37,7 +33,6 @@ pub fn functions<T: Real>() {
         conserved::<T>,
         integrate_scratch,
         integrate::<T>,
-        integrate_typed::<T, 3>,
     );
     keep!(
         Mode::<T>::of_layers,
@@ -48,26 +43,20 @@ pub fn functions<T: Real>() {
         Mode::<T>::approximation,
         w_min_scratch,
         w_min::<T>,
-        least_squares::<T, 3, 7>,
-        least_norm::<T, 5, 3>,
         weight_error::<T>,
         weight_distance::<T>,
     );
     keep!(
         moments::<T>,
-        moments_typed::<T, 3, 7>,
         reduce_network_scratch,
-        reduce_network::<T, TwoLayers, 7>,
         reduce::<T>,
         reduce_scratch,
-        reduce_typed::<T, 3>,
         rank_one::<T>,
         layer_norms::<T>,
         Feature::<T>::signal,
         Feature::<T>::contraction,
         Feature::<T>::best,
         excess_risk::<T>,
-        excess_risk_typed::<T, 3, 5>,
         equal_clocks::<T>,
         TurnDetector::<T>::new,
         TurnDetector::<T>::push,
@@ -76,12 +65,10 @@ pub fn functions<T: Real>() {
     keep!(
         jacobian_spectrum_scratch,
         jacobian_spectrum::<T>,
-        jacobian_spectrum_typed::<T, 2, 5>,
         two_layer_grams_scratch,
         two_layer_grams::<T>,
         two_layer_spectrum_scratch,
         two_layer_spectrum::<T>,
-        network_spectrum::<T, TwoLayers, 5>,
     );
     keep!(
         teacher_scratch,
@@ -92,8 +79,6 @@ pub fn functions<T: Real>() {
         Teacher::<T>::sample,
         Teacher::<T>::sample_test,
         apply_map::<T>,
-        sample_typed::<T, 3, 7>,
-        sample_test_typed::<T, 3, 7>,
         <Teacher<T> as Default>::default,
     );
     keep!(
@@ -117,9 +102,7 @@ pub fn functions<T: Real>() {
         constant_start::<T>,
         normal_start::<T>,
         rank_one_start::<T>,
-        train_two_layer::<T, 3, 7, 5>,
         is_two_layer_linear,
-        train_network::<T, TwoLayers, 7>,
     );
 }
 

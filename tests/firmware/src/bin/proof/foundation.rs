@@ -54,6 +54,7 @@ fn matrices<T: Real>() {
     keep!(
         Mat::<T>::new,
         Mat::<T>::of,
+        Mat::<T>::from_array::<2, 3, 6>,
         Mat::<T>::strided,
         Mat::<T>::column_vector,
         Mat::<T>::rows,
@@ -72,6 +73,8 @@ fn matrices<T: Real>() {
     keep!(
         MatMut::<T>::new,
         MatMut::<T>::of,
+        MatMut::<T>::from_array::<2, 3, 6>,
+        MatMut::<T>::column_vector,
         MatMut::<T>::strided,
         MatMut::<T>::rows,
         MatMut::<T>::cols,

@@ -1,12 +1,9 @@
 //! The K-FAC family.
 
-mod typed;
-
 use nanocurv::Real;
 use nanocurv::kfac::*;
 
 pub fn functions<T: Real>() {
-    typed::functions::<T>();
     keep!(
         MovingAverage::<T>::new,
         MovingAverage::<T>::update,
@@ -137,10 +134,20 @@ pub fn functions<T: Real>() {
         Sgd::<T>::new,
         Sgd::<T>::velocity,
         Sgd::<T>::step,
+        Settings::<T>::new,
         Settings::<T>::standard,
+        Settings::<T>::with_reduction,
+        Settings::<T>::with_damping,
+        Settings::<T>::with_decay,
+        Settings::<T>::with_refresh,
+        Settings::<T>::with_step,
+        Settings::<T>::with_schedule,
+        Settings::<T>::with_constant_lambda,
         Progress::<T>::start,
         optimizer_len,
         optimizer_scratch,
+        Schedule::<T>::new,
+        Schedule::<T>::with_bounds,
         Schedule::<T>::standard,
         Schedule::<T>::due,
         Schedule::<T>::adapt,

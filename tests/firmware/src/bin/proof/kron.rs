@@ -1,7 +1,5 @@
 //! Kronecker algebra.
 
-mod typed;
-
 use nanocurv::kron::*;
 use nanocurv::{Mat, Real};
 
@@ -75,7 +73,6 @@ pub fn functions<T: Real>() {
         KronLdlt::<T>::solve_matrix,
         KronLdlt::<T>::log_determinant,
     );
-    self::typed::functions::<T>();
 }
 
 /// A function that converts its arguments has no address of its own.

@@ -16,6 +16,7 @@ macro_rules! keep {
 
 mod curvature;
 mod dynamics;
+mod fixed;
 mod foundation;
 mod kfac;
 mod kron;
@@ -43,5 +44,7 @@ fn proof(memory: &mut Memory) -> Option<&[f32]> {
     curvature::functions::<f64>();
     dynamics::functions::<f32>();
     dynamics::functions::<f64>();
+    fixed::functions::<f32>();
+    fixed::functions::<f64>();
     memory.output.get(..0)
 }

@@ -18,6 +18,7 @@ pub fn functions<T: Real>() {
         Net::at::<T>,
         chain::<3>,
         Layer::new,
+        Layer::with_bias,
         Layer::params,
         Layer::homogeneous_inputs,
         layer::params,

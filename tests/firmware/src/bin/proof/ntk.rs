@@ -1,11 +1,7 @@
 //! Tangent kernels and Jacobians.
 
+use nanocurv::Real;
 use nanocurv::ntk::*;
-use nanocurv::{Real, mlp};
-
-mlp! { Net: 3 => 5 tanh => 4 relu => 2 }
-const SQUARE: usize = scratch(<Net as nanocurv::network::Network>::LAYERS, 7);
-const BETWEEN: usize = between_scratch(<Net as nanocurv::network::Network>::LAYERS, 7, 5);
 
 pub fn functions<T: Real>() {
     keep!(
@@ -29,7 +25,5 @@ pub fn functions<T: Real>() {
         params_gram_scratch,
         params_gram_chunk,
         params_gram::<T>,
-        ntk::<Net, T, 7, SQUARE>,
-        ntk_between::<Net, T, 7, 5, BETWEEN>,
     );
 }

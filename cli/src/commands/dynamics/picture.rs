@@ -1,0 +1,173 @@
+//! Pictures of the dynamics.
+
+use nanocurv::dynamics::risk::{Kind, TurningPoint};
+
+use crate::desktop::Float;
+use crate::desktop::array::wide;
+use crate::desktop::dynamics::{
+    Field, LayerSpectrum, Problem, Record, Risk, geometric_times, turn_tolerance, turning_points,
+};
+use crate::plot::{ArrowLength, Figure, Panel, Scale};
+
+/// Column `j` of `columns`.
+pub fn column<T: Float>(values: &[T], j: usize, columns: usize) -> Vec<f64> {
+    values.iter().skip(j).step_by(columns.max(1)).map(|v| v.to_f64()).collect()
+}
+
+/// Logarithmic axes end this far below their largest value: a loss that has reached its rounding
+/// would flatten everything else.
+const DEPTH: f64 = 1e-6;
+
+/// A logarithmic vertical axis for these curves.
+fn logarithmic(panel: Panel, name: &str, curves: &[&[f64]]) -> Panel {
+    let positive = || curves.iter().flat_map(|c| c.iter().copied()).filter(|v| *v > 0.0);
+    let (low, high) = (positive().fold(f64::INFINITY, f64::min), positive().fold(0.0, f64::max));
+    let panel = panel.y(name, Scale::Log);
+    if low < DEPTH * high { panel.y_range(DEPTH * high, 2.0 * high) } else { panel }
+}
+
+/// Loss and risk over logarithmic time, with the risk's turning points marked.
+pub fn loss_and_risk<T: Float>(
+    heading: &str,
+    problem: &Problem<T>,
+    record: &Record<T>,
+    tolerance: f64,
+) -> Panel {
+    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
+    let (loss, risk) = (wide(&record.loss), wide(&record.risk));
+    let unit = match problem.risk {
+        Risk::L2 => "sum of squares",
+        Risk::L1 => "sum (risk: of absolute values)",
+    };
+    let panel = Panel::lines(heading).x("iteration", Scale::Log);
+    let mut panel = logarithmic(panel, unit, &[&loss, &risk]).series("training loss", &t, &loss);
+    if !risk.is_empty() {
+        panel = panel.series("test risk", &t, &risk);
+        for turn in turning_points(&risk, tolerance) {
+            let at = t[turn.index];
+            panel = panel.mark(at, turn.value, format!("{} {at}", short(turn.kind)));
+        }
+    }
+    panel
+}
+
+/// `min` or `max`
+pub fn short(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Minimum => "min",
+        Kind::Maximum => "max",
+    }
+}
+
+/// The relative weight errors by group.
+pub fn weight_errors<T: Float>(record: &Record<T>) -> Panel {
+    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
+    let errors = record.errors.each_ref().map(|errors| wide(errors));
+    let mut panel = Panel::lines("Weight error").x("iteration", Scale::Log);
+    for (name, errors) in ["all features", "first half", "rest"].into_iter().zip(&errors) {
+        if !errors.is_empty() {
+            panel = panel.series(name, &t, errors);
+        }
+    }
+    logarithmic(panel, "mean of ((w - β) / β)²", &errors.each_ref().map(|e| e.as_slice()))
+}
+
+/// The most weights that are drawn one by one.
+const MOST_LINES: usize = 6;
+
+/// The total weights, and where training ends.
+fn weights<T: Float>(record: &Record<T>, d: usize, end: Option<&[T]>) -> Panel {
+    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
+    let heading = if d > MOST_LINES { "Total weight (first six)" } else { "Total weight" };
+    let mut panel = Panel::lines(heading).x("iteration", Scale::Log).y("w", Scale::Linear);
+    for j in 0..d.min(MOST_LINES) {
+        panel = panel.series(format!("w{}", subscript(j + 1)), &t, &column(&record.total, j, d));
+    }
+    if let (Some(end), true) = (end, d <= 3) {
+        for (j, w) in end.iter().enumerate() {
+            panel = panel.horizontal(w.to_f64(), format!("least squares w{}", subscript(j + 1)));
+        }
+    }
+    panel
+}
+
+/// The number in subscript digits.
+fn subscript(number: usize) -> String {
+    number
+        .to_string()
+        .chars()
+        .map(|c| char::from_u32('₀' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c))
+        .collect()
+}
+
+/// `|W1|` and `|w2|`.
+fn layer_norms<T: Float>(record: &Record<T>) -> Panel {
+    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
+    Panel::lines("Layer norms")
+        .x("iteration", Scale::Log)
+        .y("Frobenius norm", Scale::Log)
+        .series("first layer", &t, &column(&record.norms, 0, 2))
+        .series("second layer", &t, &column(&record.norms, 1, 2))
+}
+
+/// All panels of a run.
+pub fn run<T: Float>(
+    name: &str,
+    problem: &Problem<T>,
+    record: &Record<T>,
+    end: Option<&[T]>,
+) -> Figure {
+    let (d, h) = (problem.dim(), problem.hidden);
+    let title = format!("Two linear layers, {d}-{h}-1: {name} on {} samples", problem.x.nrows());
+    let heading = if record.risk.is_empty() { "Loss" } else { "Loss and risk" };
+    let first = loss_and_risk(heading, problem, record, turn_tolerance::<T>());
+    let mut figure = Figure::new(title).columns(2).panel(first);
+    if problem.beta.is_some() {
+        figure = figure.panel(weight_errors(record));
+    }
+    figure.panel(weights(record, d, end)).panel(layer_norms(record))
+}
+
+/// Excess risk over iterations, with its turning points marked.
+pub fn excess_risk(heading: &str, curves: &[(&str, &[f64])], turns: &[TurningPoint<f64>]) -> Panel {
+    let longest = curves.iter().map(|(_, c)| c.len()).max().unwrap_or(0);
+    let k: Vec<f64> = (0..longest).map(|k| k as f64).collect();
+    let mut panel =
+        Panel::lines(heading).x("iteration k", Scale::Log).y("excess risk", Scale::Linear);
+    for (name, curve) in curves {
+        let (k, curve) = thinned(&k, curve);
+        panel = panel.series(*name, &k, &curve);
+    }
+    for turn in turns {
+        let k = turn.index as f64;
+        panel = panel.mark(k, turn.value, format!("{} {k}", short(turn.kind)));
+    }
+    panel
+}
+
+/// About a thousand points of equal ratio: a picture of 20 000 is 1 MB.
+fn thinned(x: &[f64], y: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let end = y.len().saturating_sub(1) as u64;
+    let kept = geometric_times(end, 1000);
+    kept.iter().filter_map(|i| Some((x.get(*i as usize)?, y.get(*i as usize)?))).unzip()
+}
+
+/// Squared shares over singular values: they add up to 1.
+pub fn shares<T: Float>(heading: &str, spectrum: &LayerSpectrum<T>) -> Panel {
+    let square = |v: &T| v.to_f64().powi(2);
+    let squares: Vec<Vec<f64>> =
+        spectrum.shares.rows().into_iter().map(|row| row.iter().map(square).collect()).collect();
+    Panel::shares(heading, &wide(&spectrum.values), &["first layer", "second layer"], &squares)
+}
+
+/// The field as arrows.
+pub fn field<T: Float>(field: &Field<T>, heading: &str, (x_name, y_name): (&str, &str)) -> Panel {
+    let (x, y) = field.places();
+    Panel::quiver(heading).x(x_name, Scale::Linear).y(y_name, Scale::Linear).value("speed").arrows(
+        &x,
+        &y,
+        &wide(&field.dx),
+        &wide(&field.dy),
+        ArrowLength::Same,
+    )
+}

@@ -1,0 +1,195 @@
+//! Data that is owned: inputs, targets, mini-batches.
+
+use nanocurv::Mat;
+use nanocurv::curvature::Batch;
+use nanocurv::network;
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::array::{Float, samples};
+use super::error::{Result, ensure};
+use super::network::Network;
+
+/// What the outputs should be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets<T> {
+    /// `N x O`
+    Values(Array2<T>),
+    /// One class per sample.
+    Labels(Vec<u32>),
+}
+
+/// Inputs and targets, sample by sample, and how they are cut into mini-batches. No result depends
+/// on the cuts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data<T> {
+    /// The inputs, `N x d`, in row-major order.
+    pub x: Array2<T>,
+    /// The targets.
+    pub targets: Targets<T>,
+    /// The number of samples in each mini-batch.
+    pub batches: Vec<usize>,
+}
+
+impl<T: Float> Targets<T> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Values(y) => y.nrows(),
+            Self::Labels(y) => y.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The targets as the core takes them.
+    ///
+    /// # Errors
+    /// If values are not in row-major order.
+    pub fn core(&self) -> Result<network::Targets<'_, T>> {
+        Ok(match self {
+            Self::Values(y) => network::Targets::Values(samples(y.view())?),
+            Self::Labels(y) => network::Targets::Labels(y),
+        })
+    }
+
+    /// Those of the given samples, in their order.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        match self {
+            Self::Values(y) => Self::Values(y.select(Axis(0), indices)),
+            Self::Labels(y) => Self::Labels(indices.iter().map(|i| y[*i]).collect()),
+        }
+    }
+}
+
+impl<T: Float> Data<T> {
+    /// All samples in one batch.
+    ///
+    /// # Errors
+    /// If there are not as many targets as inputs.
+    pub fn new(x: Array2<T>, targets: Targets<T>) -> Result<Self> {
+        let samples = x.nrows();
+        Self::in_batches(x, targets, vec![samples])
+    }
+
+    /// With the sizes of the mini-batches.
+    ///
+    /// # Errors
+    /// If there are not as many targets as inputs, or the batches are not all of them.
+    pub fn in_batches(x: Array2<T>, targets: Targets<T>, batches: Vec<usize>) -> Result<Self> {
+        let (n, found) = (x.nrows(), targets.len());
+        ensure!(found == n, "--targets: found {found}, needed {n}, one for each sample");
+        let cut: usize = batches.iter().sum();
+        ensure!(cut == n, "the batches have {cut} samples, needed {n}");
+        let standard = |m: Array2<T>| match m.is_standard_layout() {
+            true => m,
+            false => m.as_standard_layout().into_owned(),
+        };
+        let targets = match targets {
+            Targets::Values(y) => Targets::Values(standard(y)),
+            labels => labels,
+        };
+        Ok(Self { x: standard(x), targets, batches })
+    }
+
+    /// How many samples there are.
+    pub fn len(&self) -> usize {
+        self.x.nrows()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The inputs as the core takes them, one sample a column.
+    ///
+    /// # Errors
+    /// If they are not in row-major order.
+    pub fn inputs(&self) -> Result<Mat<'_, T>> {
+        samples(self.x.view())
+    }
+
+    /// The mini-batches as the core takes them.
+    ///
+    /// # Errors
+    /// As [`Data::inputs`].
+    pub fn batches(&self) -> Result<Vec<Batch<'_, T>>> {
+        let (x, targets) = (self.inputs()?, self.targets.core()?);
+        let mut from = 0;
+        let batch = |samples: &usize| {
+            let start = from;
+            from += samples;
+            Batch { x: x.columns_range(start, *samples), targets: targets.range(start, *samples) }
+        };
+        Ok(self.batches.iter().map(batch).collect())
+    }
+
+    /// The given samples, in their order, in one batch.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        Self {
+            x: self.x.select(Axis(0), indices),
+            targets: self.targets.select(indices),
+            batches: vec![indices.len()],
+        }
+    }
+}
+
+/// The samples of `x` as the core takes them, if they are of the network's width.
+///
+/// # Errors
+/// If `x` has another number of columns than the network has inputs, or is not in row-major order.
+pub fn inputs<'a, T: Float>(net: &Network<T>, x: ArrayView2<'a, T>) -> Result<Mat<'a, T>> {
+    let (found, needed) = (x.ncols(), net.inputs());
+    ensure!(
+        found == needed,
+        "--data: found {found} columns, needed {needed}, the inputs of {}",
+        net.name
+    );
+    samples(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn batches_are_cut_in_order() {
+        let x = array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]];
+        let data = Data::in_batches(x, Targets::Labels(vec![0, 1, 2]), vec![1, 2]).unwrap();
+        let batches = data.batches().unwrap();
+        assert_eq!((batches[0].x.cols(), batches[1].x.cols()), (1, 2));
+        assert_eq!(batches[1].x.columns().next(), Some(&[3.0, 4.0][..]));
+        assert!(matches!(batches[1].targets, network::Targets::Labels([1, 2])));
+    }
+
+    #[test]
+    fn a_selection_keeps_inputs_and_targets_together() {
+        let x = array![[1.0], [2.0], [3.0]];
+        let y = Targets::Values(array![[10.0], [20.0], [30.0]]);
+        let picked = Data::new(x, y).unwrap().select(&[2, 0]);
+        assert_eq!(picked.x, array![[3.0], [1.0]]);
+        assert_eq!(picked.targets, Targets::Values(array![[30.0], [10.0]]));
+        assert_eq!(picked.batches, [2]);
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let x = array![[1.0], [2.0]];
+        assert!(Data::new(x.clone(), Targets::Labels(vec![0])).is_err());
+        assert!(Data::in_batches(x, Targets::Labels(vec![0, 1]), vec![1]).is_err());
+    }
+
+    #[test]
+    fn columns_of_a_transpose_are_brought_into_order() {
+        let x = array![[1.0, 3.0], [2.0, 4.0]].reversed_axes();
+        let data = Data::new(x, Targets::Labels(vec![0, 1])).unwrap();
+        assert_eq!(data.inputs().unwrap().columns().next(), Some(&[1.0, 2.0][..]));
+    }
+}

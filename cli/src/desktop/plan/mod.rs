@@ -1,0 +1,87 @@
+//! What a network needs on a microcontroller, from the very functions that size the firmware's
+//! arrays, and what was measured there.
+//!
+//! ```text
+//! RAM   = parameters + optimiser state + one batch + the largest scratch + the deepest stack
+//! flash = initial parameters + the code of each task
+//! ```
+
+mod measured;
+mod memory;
+
+pub use measured::{Measured, OptLevel, Setting};
+pub use memory::{Kind, Part, Task};
+
+use super::array::Float;
+use super::choice::Choice;
+use super::error::Result;
+use super::network::Network;
+use super::train::OptimizerKind;
+
+/// What is planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanSettings {
+    /// Samples in a batch.
+    pub batch: usize,
+    /// What the firmware does besides training, in turn on one scratch.
+    pub tasks: Vec<Task>,
+    /// The optimiser that adapts the parameters there.
+    pub optimizer: Option<OptimizerKind>,
+    /// How the firmware is built, for the measured figures.
+    pub level: OptLevel,
+}
+
+/// What a network needs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The network and the batch.
+    pub setting: Setting,
+    /// The parts of the memory.
+    pub parts: Vec<Part>,
+    /// The figures of its tasks, as far as they were measured.
+    pub measured: Vec<Measured>,
+    /// The tasks that were not.
+    pub unmeasured: Vec<String>,
+    params: usize,
+}
+
+/// Plans the memory of a network.
+///
+/// # Errors
+/// If the table of measured figures is damaged.
+pub fn plan<T: Float>(net: &Network<T>, settings: &PlanSettings) -> Result<Plan> {
+    let layers = net.layers();
+    let activations: Vec<_> = layers.iter().map(|l| l.activation.name()).collect();
+    let hidden = &activations[..activations.len().saturating_sub(1)];
+    let setting = Setting {
+        arch: net.arch().to_string(),
+        activation: match hidden {
+            [first, rest @ ..] if rest.iter().all(|a| a == first) => (*first).to_owned(),
+            several => several.join(","),
+        },
+        batch: settings.batch,
+    };
+    let parts = memory::parts(layers, settings.batch, &settings.tasks, settings.optimizer);
+    let step = settings.optimizer.map(memory::row);
+    let tasks: Vec<_> =
+        settings.tasks.iter().map(|task| task.name().to_owned()).chain(step).collect();
+    let measured = measured::measured(&tasks, &setting, settings.level)?;
+    let is_measured = |task: &String| measured.iter().any(|row| row.task == *task);
+    let unmeasured = tasks.iter().filter(|task| !is_measured(task)).cloned().collect();
+    Ok(Plan { setting, parts, measured, unmeasured, params: net.params() })
+}
+
+impl Plan {
+    /// The bytes of memory, with so many bytes a value: what is counted, the largest scratch of it
+    /// once, and the deepest stack.
+    pub fn ram(&self, bytes: u64) -> u64 {
+        let stack = self.measured.iter().filter_map(|row| row.stack).max();
+        memory::together(&self.parts) as u64 * bytes + stack.unwrap_or(0)
+    }
+
+    /// The bytes of flash: the initial parameters and the code, as if tasks shared none.
+    pub fn flash(&self, bytes: u64) -> u64 {
+        let code: u64 = self.measured.iter().filter_map(|row| row.flash).sum();
+        self.params as u64 * bytes + code
+    }
+}
