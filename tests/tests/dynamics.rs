@@ -15,8 +15,8 @@ use nanocurv::dynamics::reduction::{
 use nanocurv::dynamics::risk::{Kind, TurningPoint, turning_points};
 use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratch};
 use nanocurv::dynamics::train::{
-    TwoLayer, constant_start, normal_start, rank_one_start, squared_error,
-    two_layer_params, two_layer_scratch,
+    TwoLayer, constant_start, normal_start, rank_one_start, squared_error, two_layer_params,
+    two_layer_scratch,
 };
 use nanocurv::dynamics::{DynamicsError, Rates};
 use nanocurv::fixed::dynamics::{network_spectrum, reduce_network, train_network};

@@ -616,7 +616,7 @@ fn solvers_and_estimators(ledger: &Ledger) {
     // The typed front's own: the same solvers on the Hessian of one batch.
     let (hessian, one) = (Hessian::new(risk), curvature::Identity { size: n });
     ledger.scratch(
-        "curvature::typed_solvers::solve_scratch",
+        "fixed::curvature::solvers::solve_scratch",
         nanocurv::fixed::curvature::solve_scratch(&layers, 6),
         |s| {
             let damped = curvature::Damped::new(hessian, 0.1)?;
@@ -624,7 +624,7 @@ fn solvers_and_estimators(ledger: &Ledger) {
         },
     );
     ledger.scratch(
-        "curvature::typed_estimators::trace_scratch",
+        "fixed::curvature::estimators::trace_scratch",
         nanocurv::fixed::curvature::trace_scratch(&layers, 6),
         |s| curvature::hutchinson_trace(&hessian, probe, 4, 1, s).map(|_| ()),
     );
@@ -677,10 +677,18 @@ mlp! { Student: 3 => 4 identity => 1, no bias }
 
 fn training_dynamics(ledger: &Ledger) {
     let rates = Rates::same(1e-3);
-    let needed = nanocurv::fixed::dynamics::reduce_network_scratch(3, 4);
-    ledger.scratch("dynamics::nanocurv::fixed::dynamics::reduce_network_scratch", needed, |s| {
+    let needed = reduction::reduce_network_scratch(3, 4);
+    ledger.scratch("dynamics::reduction::reduce_network_scratch", needed, |s| {
         let (x, y) = (SMatrix::<f64, 3, 5>::identity(), SVector::<f64, 5>::repeat(1.0));
-        nanocurv::fixed::dynamics::reduce_network(Student, &x, &y, rates, 3, &mut [0.1; Student::PARAMS], s)
+        nanocurv::fixed::dynamics::reduce_network(
+            Student,
+            &x,
+            &y,
+            rates,
+            3,
+            &mut [0.1; Student::PARAMS],
+            s,
+        )
     });
     for (d, n, h) in [(1, 4, 2), (3, 5, 4), (5, 3, 2), (34, 36, 3)] {
         let (x, y) = (noise(d * n, 28), noise(n, 29));
