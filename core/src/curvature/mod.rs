@@ -1,6 +1,8 @@
 //! Hessian, Gauss-Newton and Fisher matrices of a network's risk, as operators: multiply with them,
 //! take blocks and entries, solve, estimate trace, diagonal and spectrum, write them out.
 //!
+//! With every size in a type, for firmware: [`fixed::Problem`](crate::fixed::Problem).
+//!
 //! | matrix | operator | written out |
 //! |---|---|---|
 //! | Hessian | [`Hessian`] | [`dense`], [`block`], [`submatrix`] |
@@ -23,8 +25,6 @@
 //! | [`hutchinson_diagonal`], [`frobenius_squared`] | as many as given |
 //! | [`spectrum()`], [`spectral_density`] | probes x steps |
 //! | [`eigenpairs()`] | the basis, and about half of it for each restart |
-//!
-//! [`fixed::Problem`](crate::fixed::Problem) is the front of a network named by `mlp!`.
 //!
 //! All of them act on vectors in PyTorch's parameter order, stream any number of mini-batches
 //! ([`Risk`]) and give an answer that does not depend on how the data is cut.

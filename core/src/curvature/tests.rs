@@ -381,7 +381,22 @@ fn index_lists_are_refused_with_the_place() {
     assert_eq!(new(&[0], &[1, 5]), Err(error));
     let error = CurvatureError::Duplicate { list: "rows", position: 2, index: 3 };
     assert_eq!(new(&[3, 1, 3], &[1]), Err(error));
+    // Equal neighbours in a list that does not descend.
+    let error = CurvatureError::Duplicate { list: "cols", position: 1, index: 2 };
+    assert_eq!(new(&[0], &[2, 2, 4]), Err(error));
     assert!(new(&[4, 0, 2], &[1, 0]).is_ok());
+}
+
+#[test]
+fn a_part_of_a_wide_matrix_says_how_much_scratch_it_needs() {
+    let (values, mut out) = (filled(3, 5), [0.0; 2]);
+    let dense = Dense::new(Mat::of(&values, 3, 5)).unwrap();
+    let part = Submatrix::new(dense, [2, 0], [4]).unwrap();
+    assert_eq!(LinearOperator::<f64>::scratch(&part), 8);
+    part.apply(&[2.0], &mut out, &mut [f64::NAN; 8]).unwrap();
+    assert_eq!(out, [2.0 * values[14], 2.0 * values[12]]);
+    let error = part.apply(&[2.0], &mut out, &mut [f64::NAN; 7]);
+    assert_eq!(error, Err(CurvatureError::Scratch(crate::error::ScratchError { needed: 8, found: 7 })));
 }
 
 #[test]

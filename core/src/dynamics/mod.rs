@@ -1,6 +1,8 @@
 //! How the smallest network that has any dynamics learns, two linear layers `f(x) = w2 W1 x`:
 //! train it, follow it exactly by fewer numbers, predict it in closed form, find its double descent.
 //!
+//! With every size in a type, for firmware: [`fixed::dynamics`](crate::fixed::dynamics).
+//!
 //! ```text
 //! X: n x d samples,   y: n targets,   W1: h x d,   w2: 1 x h,   w = W1^T w2^T: d   (the total weight)
 //! loss = |y - X w|^2   (a sum, not a mean),   full-batch gradient descent, one rate per layer

@@ -1,6 +1,8 @@
 //! Train with Kronecker-factored curvature ([`Optimizer`]), or take the curvature by itself: the
 //! factors of each layer, damped inverses, eigenbases, EKFAC, single blocks.
 //!
+//! With every size in a type, for firmware: [`fixed::kfac`](crate::fixed::kfac).
+//!
 //! ```text
 //! data, network --accumulate--> Factors --preconditioner / eigen--> Preconditioner, Eigenfactors
 //!                                  \----ekfac_bases, ekfac_correct--> Ekfac

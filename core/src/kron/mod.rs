@@ -1,6 +1,8 @@
 //! Multiply with a Kronecker product, solve with it, take its determinant, find the nearest one:
 //! from its two factors ([`Kron`]), never from their product.
 //!
+//! With every size in a type, for firmware: [`fixed::kron`](crate::fixed::kron).
+//!
 //! ```text
 //! (A (x) B) vec_r(X) = vec_r(A X B^T)     X: n x l, row-major        A: m x n (left)
 //! (A (x) B) vec_c(X) = vec_c(B X A^T)     X: l x n, column-stacking  B: k x l (right)

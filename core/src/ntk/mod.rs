@@ -2,6 +2,8 @@
 //! biases, of any number of outputs, layer by layer and without the Jacobian; or the
 //! [`jacobian()`] itself.
 //!
+//! With every size in a type, for firmware: [`fixed::ntk`](crate::fixed::ntk).
+//!
 //! ```text
 //! Theta_{(i,a),(j,b)} = <d f_a(x_i) / d theta, d f_b(x_j) / d theta>
 //!                     = sum_l <s_l^{i,a}, s_l^{j,b}> (s_l^2 <x_{l-1}^i, x_{l-1}^j> + t_l^2)
