@@ -1,8 +1,8 @@
 //! K-FAC and EKFAC from networks, against curvlinops and against each other.
 
-use nanocurv::kfac::{self, Bias, Damping, Ekfac, Factors, Fisher, KfacError, Weights};
+use nanocurv::kfac::{self, Bias, Damping, Ekfac, Factors, Fisher, Weights};
 use nanocurv::linalg;
-use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction, Scale, Targets, layer::params};
+use nanocurv::network::{Activation, Mlp, Scale};
 use nanocurv::random::Rng;
 use nanocurv_tests::reference::{CASES, Case, dense, distance, relative_error};
 use nanocurv_tests::{mat, mat_mut};
@@ -407,57 +407,4 @@ fn the_gradient_and_the_diagonal_are_autograds() {
         let expected: Vec<f64> = (0..n).map(|i| ggn[i * (n + 1)]).collect();
         assert!(relative_error(&diagonal, &expected) < TOLERANCE, "{name}");
     }
-}
-
-#[test]
-fn exactly_the_scratch_asked_for_is_enough() {
-    let layers = [Layer::new(3, 4, Activation::Tanh), Layer::new(4, 2, Activation::Identity)];
-    let theta: Vec<f64> = (0..params(&layers)).map(|i| (i as f64).sin()).collect();
-    let (x, y) = ([0.3; 15], [0.1; 10]);
-    let (x, y) = (mat(&x, 3, 5), Targets::Values(mat(&y, 2, 5)));
-    let net = Mlp::new(&layers, &theta).unwrap();
-    let weights = Weights::batch(Loss::Mse, Reduction::Mean, 5, 2);
-    let mut data = vec![0.0; kfac::factors_len(&layers)];
-    let check = |needed: usize, run: &mut dyn FnMut(&mut [f64]) -> Result<(), KfacError>| {
-        run(&mut vec![0.0; needed]).unwrap();
-        assert!(matches!(run(&mut vec![0.0; needed - 1]), Err(KfacError::Scratch(_))));
-    };
-    check(kfac::accumulate_scratch(&layers, 5), &mut |s| {
-        kfac::accumulate(&net, x, y, Loss::Mse, Fisher::TypeTwo, weights, &mut data, s)
-    });
-    let factors = Factors::new(&layers, &data).unwrap();
-    let v = vec![1.0; theta.len()];
-    check(kfac::factors_apply_scratch(&layers), &mut |s| factors.apply(&mut v.clone(), s));
-    for bias in [Bias::Joint, Bias::Separate] {
-        let factors = factors.with_bias(bias);
-        let mut storage = vec![0.0; kfac::preconditioner_len(&layers)];
-        let p = factors.preconditioner(0.1, Damping::Pi, &mut storage).unwrap();
-        check(kfac::precondition_scratch(&layers), &mut |s| p.precondition(&mut v.clone(), s));
-        check(kfac::preconditioner_len(&layers), &mut |s| {
-            factors.preconditioner(0.1, Damping::Pi, s).map(|_| ())
-        });
-        let mut storage = vec![0.0; kfac::eigenfactors_len(&layers, bias)];
-        check(kfac::eigenfactors_scratch(&layers), &mut |s| {
-            factors.eigen(&mut storage, s)?.solve(0.1, &mut v.clone(), s)
-        });
-        let mut scratch = vec![0.0; kfac::eigenfactors_scratch(&layers)];
-        check(kfac::eigenfactors_len(&layers, bias), &mut |s| {
-            factors.eigen(s, &mut scratch).map(|_| ())
-        });
-        let mut state = vec![0.0; kfac::ekfac_len(&layers, bias)];
-        check(kfac::ekfac_bases_scratch(&layers), &mut |s| {
-            kfac::ekfac_bases(&factors, &mut state, s)
-        });
-        check(kfac::ekfac_correct_scratch(&layers, 5), &mut |s| {
-            let two = Fisher::TypeTwo;
-            kfac::ekfac_correct(&net, x, y, Loss::Mse, two, weights, bias, &mut state, s)
-        });
-        let operator = Ekfac::new(&layers, bias, &state).unwrap();
-        check(kfac::ekfac_scratch(&layers), &mut |s| operator.apply(&mut v.clone(), s));
-    }
-    let mut diagonal = vec![0.0; theta.len()];
-    check(kfac::accumulate_diagonal_scratch(&layers, 5), &mut |s| {
-        let two = Fisher::TypeTwo;
-        kfac::accumulate_diagonal(&net, x, y, Loss::Mse, two, weights, &mut diagonal, s)
-    });
 }
