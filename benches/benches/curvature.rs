@@ -6,6 +6,7 @@
 //! 256 x 256 x 256 products, on the same threads and in the same run.
 //! `cargo bench -p nanocurv-benches --bench curvature`
 
+use nanocurv::Real;
 use nanocurv::curvature::{
     Batch, Ggn, Hessian, LinearOperator, Risk, Tensor, block, dense, dense_scratch, gradient,
     gradient_scratch, to_dense, to_dense_scratch,
@@ -13,8 +14,7 @@ use nanocurv::curvature::{
 use nanocurv::linalg::gemm;
 use nanocurv::network::{Activation, Layer, Loss, Mlp, Reduction, layer};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut, Real};
-use nanocurv_benches::time;
+use nanocurv_benches::{mat, mat_mut, time};
 use nanocurv_cli::desktop::curvature;
 use rayon::prelude::*;
 use std::hint::black_box;
@@ -28,9 +28,9 @@ fn floor_rate<T: Real>() -> f64 {
     let mut c = vec![T::ZERO; SIDE * SIDE * threads];
     let seconds = time(|| {
         c.par_chunks_mut(SIDE * SIDE).with_max_len(1).for_each(|c| {
-            let a = Mat::of(&a, SIDE, SIDE);
+            let a = mat(&a, SIDE, SIDE);
             for _ in 0..4 {
-                gemm(T::ONE, a, a, T::ZERO, MatMut::of(c, SIDE, SIDE)).unwrap();
+                gemm(T::ONE, a, a, T::ZERO, mat_mut(c, SIDE, SIDE)).unwrap();
             }
         });
         black_box(&mut c);
@@ -73,7 +73,7 @@ fn run<T: Real>(precision: &str, widths: &[usize], samples: usize, operator_colu
     let theta: Vec<T> = normal::<T>(p, 2).into_iter().map(|t| t * <T as Real>::of(0.3)).collect();
     let (inputs, outputs) = (widths[0], widths[widths.len() - 1]);
     let (x, y) = (normal::<T>(inputs * samples, 3), normal::<T>(outputs * samples, 4));
-    let batches = [Batch::values(Mat::of(&x, inputs, samples), Mat::of(&y, outputs, samples))];
+    let batches = [Batch::values(mat(&x, inputs, samples), mat(&y, outputs, samples))];
     let net = Mlp::new(&layers, &theta).unwrap();
     let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches).unwrap();
     let (hessian, ggn) = (Hessian::new(risk), Ggn::new(risk));
@@ -126,14 +126,14 @@ fn run<T: Real>(precision: &str, widths: &[usize], samples: usize, operator_colu
 
     let mut scratch = vec![T::ZERO; dense_scratch(&layers, risk.tile(), true)];
     let single = time(|| {
-        dense(&hessian, MatMut::of(&mut h, p, p), &mut scratch).unwrap();
+        dense(&hessian, mat_mut(&mut h, p, p), &mut scratch).unwrap();
         black_box(&mut h);
     });
     line(&name("hessian, 1 thread"), single, "");
     if operator_columns {
         let mut columns = vec![T::ZERO; to_dense_scratch(p, hessian.scratch())];
         let start = Instant::now();
-        to_dense(&hessian, MatMut::of(&mut h, p, p), &mut columns).unwrap();
+        to_dense(&hessian, mat_mut(&mut h, p, p), &mut columns).unwrap();
         let seconds = start.elapsed().as_secs_f64();
         let times = format!("{:.1} x the structured route", seconds / of_dense);
         line(&name("P operator columns, 1 thread"), seconds, &times);
@@ -143,7 +143,7 @@ fn run<T: Real>(precision: &str, widths: &[usize], samples: usize, operator_colu
         let (r, c) = (Tensor::Weight(rows), Tensor::Weight(cols));
         let (height, width) = (r.range(&layers).unwrap().len(), c.range(&layers).unwrap().len());
         let seconds = time(|| {
-            let out = MatMut::of(&mut h[..height * width], height, width);
+            let out = mat_mut(&mut h[..height * width], height, width);
             block(&hessian, r, c, out, &mut scratch).unwrap();
         });
         let entries = (height * width) as f64;

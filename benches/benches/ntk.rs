@@ -8,12 +8,12 @@
 use std::hint::black_box;
 
 use nalgebra::DMatrix;
+use nanocurv::Mat;
 use nanocurv::linalg::gemm_tn;
 use nanocurv::network::{Activation, Layer, Mlp, layer};
 use nanocurv::ntk::{Component, jacobian, jacobian_scratch};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut};
-use nanocurv_benches::{peak_memory, random, time};
+use nanocurv_benches::{mat, mat_mut, peak_memory, random, time};
 use nanocurv_cli::desktop::kernel::{Reduce, tiles};
 use nanocurv_cli::desktop::watch::Work;
 use nanocurv_cli::desktop::{Float, UNWATCHED};
@@ -33,7 +33,7 @@ fn grams<T: Float>(of: &[Mat<'_, T>], n: usize, mut to: Option<&mut [T]>) {
     let tiles = |j: usize, stripe: Option<&mut [T]>, tile: &mut Vec<T>| {
         let cols = TILE.min(n - j * TILE);
         tile.resize(TILE * TILE, T::ZERO);
-        let mut stripe = stripe.map(|s| MatMut::of(s, n, cols));
+        let mut stripe = stripe.map(|s| mat_mut(s, n, cols));
         for i in j..blocks {
             let rows = TILE.min(n - i * TILE);
             for a in of {
@@ -41,7 +41,7 @@ fn grams<T: Float>(of: &[Mat<'_, T>], n: usize, mut to: Option<&mut [T]>) {
                     (a.columns_range(i * TILE, rows), a.columns_range(j * TILE, cols));
                 let c = match &mut stripe {
                     Some(stripe) => stripe.block(i * TILE, 0, rows, cols),
-                    None => MatMut::of(&mut tile[..rows * cols], rows, cols),
+                    None => mat_mut(&mut tile[..rows * cols], rows, cols),
                 };
                 gemm_tn(T::ONE, left, right, T::ZERO, c).unwrap();
             }
@@ -95,10 +95,10 @@ fn run<T: Float + nalgebra::Scalar>(precision: &str, widths: &[usize], n: usize)
                 let cols = TILE.min(n - block * TILE);
                 let x = Mat::from(&x).columns_range(block * TILE, cols);
                 let mut scratch = vec![T::ZERO; jacobian_scratch(&layers, cols)];
-                jacobian(&net, x, MatMut::of(j, p, cols), &mut scratch).unwrap();
+                jacobian(&net, x, mat_mut(j, p, cols), &mut scratch).unwrap();
             });
-            grams(&[Mat::of(&j, p, n)], n, Some(&mut k));
-            MatMut::of(&mut k, n, n).mirror_lower();
+            grams(&[mat(&j, p, n)], n, Some(&mut k));
+            mat_mut(&mut k, n, n).mirror_lower();
             black_box(&mut k);
         })
     });

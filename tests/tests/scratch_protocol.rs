@@ -30,7 +30,8 @@ use nanocurv::network::{
 };
 use nanocurv::ntk::{self, Component, Directions, Pairing};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut, mlp};
+use nanocurv::{Mat, mlp};
+use nanocurv_tests::{mat, mat_mut};
 
 /// What has been held to the protocol, and whether it ever needed a value.
 #[derive(Default)]
@@ -80,8 +81,8 @@ fn noise(count: usize, seed: u64) -> Vec<f64> {
 fn positive(n: usize, seed: u64) -> Vec<f64> {
     let a = noise(n * n, seed);
     let mut c = vec![0.0; n * n];
-    linalg::syrk_tn(1.0, Mat::of(&a, n, n), 0.0, MatMut::of(&mut c, n, n)).unwrap();
-    let mut m = MatMut::of(&mut c, n, n);
+    linalg::syrk_tn(1.0, mat(&a, n, n), 0.0, mat_mut(&mut c, n, n)).unwrap();
+    let mut m = mat_mut(&mut c, n, n);
     m.mirror_lower();
     m.add_diagonal(0.5);
     c
@@ -111,27 +112,27 @@ fn linear_algebra(ledger: &Ledger) {
         let matrix = || a.clone();
         ledger.scratch("linalg::eigen::eigh_scratch", eigh_scratch(n), |s| {
             let (mut a, mut values, mut vectors) = (matrix(), vec![0.0; n], vec![0.0; n * n]);
-            let (a, vectors) = (MatMut::of(&mut a, n, n), MatMut::of(&mut vectors, n, n));
+            let (a, vectors) = (mat_mut(&mut a, n, n), mat_mut(&mut vectors, n, n));
             linalg::eigh(a, &mut values, vectors, s).map(|_| ())
         });
         let needed = linalg::ldlt_inverse_scratch(n);
         ledger.scratch("linalg::ldlt::ldlt_inverse_scratch", needed, |s| {
-            linalg::ldlt_inverse(MatMut::of(&mut matrix(), n, n), s)
+            linalg::ldlt_inverse(mat_mut(&mut matrix(), n, n), s)
         });
         ledger.scratch("linalg::stacked::len", linalg::Stacked::<f64>::len(n, 3), |s| {
             let mut stack = linalg::Stacked::new(s, n, 3)?;
-            stack.a().copy_from(Mat::of(&a, n, n));
+            stack.a().copy_from(mat(&a, n, n));
             stack.b().fill(1.0);
             stack.solve()
         });
     }
     for (n, m) in [(4, 3), (48, 48), (50, 60)] {
         let (s1, s2) = (noise(2 * n, 3), noise(2 * m, 4));
-        let (s1, s2) = (Mat::of(&s1, 2, n), Mat::of(&s2, 2, m));
+        let (s1, s2) = (mat(&s1, 2, n), mat(&s2, 2, m));
         let needed = linalg::hadamard_of_grams_scratch(n, m);
         ledger.scratch("linalg::hadamard::hadamard_of_grams_scratch", needed, |scratch| {
             let mut k = vec![0.0; n * m];
-            let k = MatMut::of(&mut k, n, m);
+            let k = mat_mut(&mut k, n, m);
             let (s, x) = ((s1, s2), (s1, s2));
             let grams = linalg::Grams { s, x, scale: 1.0, shift: 1.0, symmetric: false };
             linalg::hadamard_of_grams::<_, nanocurv::error::LinalgError>(&grams, k, scratch)
@@ -143,10 +144,10 @@ fn networks_and_kernels(ledger: &Ledger) {
     for ((layers, theta), samples) in networks().into_iter().zip([3, 1, 50]) {
         let (net, params, outputs) = (Mlp::new(&layers, &theta).unwrap(), theta.len(), 2);
         let (x, x2) = (noise(3 * samples, 5), noise(3 * 49, 6));
-        let (x, x2) = (Mat::of(&x, 3, samples), Mat::of(&x2, 3, 49));
+        let (x, x2) = (mat(&x, 3, samples), mat(&x2, 3, 49));
         ledger.scratch("network::tape::forward_scratch", forward_scratch(&layers, samples), |s| {
             let mut f = vec![0.0; outputs * samples];
-            network::forward(&net, x, MatMut::of(&mut f, outputs, samples), s)
+            network::forward(&net, x, mat_mut(&mut f, outputs, samples), s)
         });
         for order in [Order::Value, Order::First, Order::Second] {
             let needed = network::tape_len(&layers, samples, order);
@@ -171,28 +172,28 @@ fn networks_and_kernels(ledger: &Ledger) {
             ledger.scratch("ntk::tile::tile_scratch", needed, |s| {
                 let (trace, total) = (Pairing::Trace, Component::Total);
                 let mut k = vec![0.0; samples * 49];
-                ntk::tile(&net, (&tape, &tape2), trace, total, MatMut::of(&mut k, samples, 49), s)
+                ntk::tile(&net, (&tape, &tape2), trace, total, mat_mut(&mut k, samples, 49), s)
             });
             let needed = ntk::tile_scratch(samples, samples);
             ledger.scratch("ntk::tile::tile_scratch", needed, |s| {
                 let mut k = vec![0.0; samples * samples];
-                let k = MatMut::of(&mut k, samples, samples);
+                let k = mat_mut(&mut k, samples, samples);
                 ntk::square_tile(&net, &tape, Component::Total, k, s)
             });
         }
         ledger.scratch("ntk::scratch", ntk::scratch(&layers, samples), |s| {
             let mut k = vec![0.0; samples * samples];
-            ntk::kernel(&net, x, MatMut::of(&mut k, samples, samples), s)
+            ntk::kernel(&net, x, mat_mut(&mut k, samples, samples), s)
         });
         let needed = ntk::between_scratch(&layers, samples, 49);
         ledger.scratch("ntk::between_scratch", needed, |s| {
             let mut k = vec![0.0; samples * 49];
-            ntk::kernel_between(&net, (x, x2), MatMut::of(&mut k, samples, 49), s)
+            ntk::kernel_between(&net, (x, x2), mat_mut(&mut k, samples, 49), s)
         });
         let needed = ntk::jacobian_scratch(&layers, samples);
         ledger.scratch("ntk::jacobian::jacobian_scratch", needed, |s| {
             let mut j = vec![0.0; params * outputs * samples];
-            ntk::jacobian(&net, x, MatMut::of(&mut j, params, outputs * samples), s)
+            ntk::jacobian(&net, x, mat_mut(&mut j, params, outputs * samples), s)
         });
         let needed = ntk::params_gram_scratch(&layers);
         assert_eq!(ntk::params_gram_chunk(&layers, 1), needed);
@@ -201,7 +202,7 @@ fn networks_and_kernels(ledger: &Ledger) {
         for name in ["ntk::jacobian::params_gram_scratch", "ntk::jacobian::params_gram_chunk"] {
             ledger.scratch(name, needed, |s| {
                 let mut gram = vec![0.0; params * params];
-                ntk::params_gram(&net, x, MatMut::of(&mut gram, params, params), s)
+                ntk::params_gram(&net, x, mat_mut(&mut gram, params, params), s)
             });
         }
     }
@@ -210,46 +211,46 @@ fn networks_and_kernels(ledger: &Ledger) {
 fn kronecker_algebra(ledger: &Ledger) {
     for ((m, n), (k, l)) in [((2, 3), (4, 5)), ((3, 2), (1, 4)), ((4, 4), (2, 2))] {
         let (a, b) = (noise(m * n, 7), noise(k * l, 8));
-        let kron = Kron::new(Mat::of(&a, m, n), Mat::of(&b, k, l));
+        let kron = Kron::new(mat(&a, m, n), mat(&b, k, l));
         let x = noise(m * k * n * l, 9);
         let needed = kron::apply_scratch((m, n), (k, l));
         ledger.scratch("kron::apply::apply_scratch", needed, |s| {
-            let (x, mut y) = (Mat::of(&x[..n * l], n * l, 1), vec![0.0; m * k]);
-            kron.apply(x, MatMut::of(&mut y, m * k, 1), s)
+            let (x, mut y) = (mat(&x[..n * l], n * l, 1), vec![0.0; m * k]);
+            kron.apply(x, mat_mut(&mut y, m * k, 1), s)
         });
         ledger.scratch("kron::apply::apply_scratch", needed, |s| {
-            let (x, mut y) = (Mat::of(&x[..m * k], m * k, 1), vec![0.0; n * l]);
-            kron.apply_transpose(x, MatMut::of(&mut y, n * l, 1), s)
+            let (x, mut y) = (mat(&x[..m * k], m * k, 1), vec![0.0; n * l]);
+            kron.apply_transpose(x, mat_mut(&mut y, n * l, 1), s)
         });
         ledger.scratch("kron::apply::apply_scratch", needed, |s| {
             let mut y = vec![0.0; m * k];
-            let (x, y) = (Mat::of(&x[..n * l], n, l), MatMut::of(&mut y, m, k));
+            let (x, y) = (mat(&x[..n * l], n, l), mat_mut(&mut y, m, k));
             kron.apply_matrix(kron::Order::RowMajor, x, y, s)
         });
         let terms = [kron, kron];
         ledger.scratch("kron::sum::scratch", sum::scratch(&terms), |s| {
-            let (x, mut y) = (Mat::of(&x[..n * l], n * l, 1), vec![0.0; m * k]);
-            sum::apply(&terms, false, x, MatMut::of(&mut y, m * k, 1), s)
+            let (x, mut y) = (mat(&x[..n * l], n * l, 1), vec![0.0; m * k]);
+            sum::apply(&terms, false, x, mat_mut(&mut y, m * k, 1), s)
         });
         let needed = product::scratch(&[(m, n), (k, l)]);
         let factors = [kron.left, kron.right];
         ledger.scratch("kron::product::scratch", needed, |s| {
-            let (x, mut y) = (Mat::of(&x[..n * l], n * l, 1), vec![0.0; m * k]);
-            product::apply(&factors, x, MatMut::of(&mut y, m * k, 1), s)
+            let (x, mut y) = (mat(&x[..n * l], n * l, 1), vec![0.0; m * k]);
+            product::apply(&factors, x, mat_mut(&mut y, m * k, 1), s)
         });
         ledger.scratch("kron::product::scratch", needed, |s| {
-            let (x, mut y) = (Mat::of(&x[..m * k], m * k, 1), vec![0.0; n * l]);
-            product::apply_transpose(&factors, x, MatMut::of(&mut y, n * l, 1), s)
+            let (x, mut y) = (mat(&x[..m * k], m * k, 1), vec![0.0; n * l]);
+            product::apply_transpose(&factors, x, mat_mut(&mut y, n * l, 1), s)
         });
         ledger.scratch("kron::nearest::nearest_scratch", kron::nearest_scratch((k, l)), |s| {
             let (mut left, mut right) = (vec![0.0; m * n], vec![0.0; k * l]);
-            let (left, right) = (MatMut::of(&mut left, m, n), MatMut::of(&mut right, k, l));
-            kron::nearest(Mat::of(&x, m * k, n * l), &[], left, right, s).map(|_| ())
+            let (left, right) = (mat_mut(&mut left, m, n), mat_mut(&mut right, k, l));
+            kron::nearest(mat(&x, m * k, n * l), &[], left, right, s).map(|_| ())
         });
     }
     for (m, k) in [(3, 2), (2, 3), (35, 2), (1, 34)] {
         let (a, b) = (positive(m, 10), positive(k, 11));
-        let kron = Kron::new(Mat::of(&a, m, m), Mat::of(&b, k, k));
+        let kron = Kron::new(mat(&a, m, m), mat(&b, k, k));
         let needed = info::log_determinant_scratch(m, k);
         ledger.scratch("kron::info::log_determinant_scratch", needed, |s| {
             kron.log_determinant(&mut vec![0; m.max(k)], s).map(|_| ())
@@ -257,7 +258,7 @@ fn kronecker_algebra(ledger: &Ledger) {
         ledger.scratch(
             "kron::nearest::project_positive_scratch",
             kron::project_positive_scratch(m),
-            |s| kron::project_positive(MatMut::of(&mut a.clone(), m, m), s),
+            |s| kron::project_positive(mat_mut(&mut a.clone(), m, m), s),
         );
         ledger.scratch("kron::solve::memory", solve::memory(m, k), |s| {
             KronLdlt::new(kron, s).map(|_| ())
@@ -280,7 +281,7 @@ fn kronecker_algebra(ledger: &Ledger) {
         let x = noise(m * k, 12);
         ledger.scratch("kron::damped::power_scratch", damped::power_scratch(m, k), |s| {
             let mut y = vec![0.0; m * k];
-            damped.solve(1.0, 0.1, Mat::of(&x, m * k, 1), MatMut::of(&mut y, m * k, 1), s)
+            damped.solve(1.0, 0.1, mat(&x, m * k, 1), mat_mut(&mut y, m * k, 1), s)
         });
         let shape = FitShape { terms: 2, left: m, right: k, sketches: 3 };
         ledger.scratch("kron::fit::memory", shape.memory(), |s| {
@@ -297,27 +298,27 @@ fn kronecker_algebra(ledger: &Ledger) {
 fn curvature_blocks(ledger: &Ledger) {
     for (n, m) in [(1, 1), (5, 3), (2, 35)] {
         let (a, g) = (positive(n, 13), positive(m, 14));
-        let (a, g) = (Mat::of(&a, n, n), Mat::of(&g, m, m));
+        let (a, g) = (mat(&a, n, n), mat(&g, m, m));
         let block = Kronecker::new(a, g).unwrap();
         let split = block.split(0.1, Damping::Pi).unwrap();
         let v = noise(n * m, 15);
         ledger.scratch("kfac::kronecker::apply_scratch", kfac::apply_scratch(n, m), |s| {
-            block.apply(split, MatMut::of(&mut v.clone(), n, m), s)
+            block.apply(split, mat_mut(&mut v.clone(), n, m), s)
         });
         ledger.scratch("kfac::kronecker::apply_scratch", kfac::apply_scratch(n, m), |s| {
-            block.apply_exact(0.1, MatMut::of(&mut v.clone(), n, m), s)
+            block.apply_exact(0.1, mat_mut(&mut v.clone(), n, m), s)
         });
         ledger.scratch("kfac::kronecker::solve_scratch", kfac::solve_scratch(n, m), |s| {
-            block.solve(split, MatMut::of(&mut v.clone(), n, m), s)
+            block.solve(split, mat_mut(&mut v.clone(), n, m), s)
         });
         ledger.scratch("kfac::kronecker::root_scratch", kfac::root_scratch(n, m), |s| {
-            block.root(Root::Plain, split, MatMut::of(&mut v.clone(), n, m), s)
+            block.root(Root::Plain, split, mat_mut(&mut v.clone(), n, m), s)
         });
         ledger.scratch("kfac::kronecker::factored_len", kfac::factored_len(n, m), |s| {
             block.factor(split, s).map(|_| ())
         });
         ledger.scratch("kfac::eigen::exact_scratch", kfac::exact_scratch(n, m), |s| {
-            block.solve_exact(0.1, MatMut::of(&mut v.clone(), n, m), s)
+            block.solve_exact(0.1, mat_mut(&mut v.clone(), n, m), s)
         });
         let mut scratch = vec![0.0; kfac::eigen_scratch(n, m)];
         ledger.scratch("kfac::eigen::eigen_len", kfac::eigen_len(n, m), |s| {
@@ -332,40 +333,40 @@ fn curvature_blocks(ledger: &Ledger) {
             let v = noise(n * columns, 16);
             let needed = kfac::full_apply_scratch(n, columns);
             ledger.scratch("kfac::full::full_apply_scratch", needed, |s| {
-                full.apply(0.1, MatMut::of(&mut v.clone(), n, columns), s)
+                full.apply(0.1, mat_mut(&mut v.clone(), n, columns), s)
             });
             ledger.scratch("kfac::full::full_solve_scratch", kfac::full_solve_scratch(n), |s| {
-                full.solve(0.1, MatMut::of(&mut v.clone(), n, columns), s)
+                full.solve(0.1, mat_mut(&mut v.clone(), n, columns), s)
             });
             let needed = kfac::full_power_scratch(n, columns);
             ledger.scratch("kfac::full::full_power_scratch", needed, |s| {
-                full.power(0.5, 0.1, MatMut::of(&mut v.clone(), n, columns), s)
+                full.power(0.5, 0.1, mat_mut(&mut v.clone(), n, columns), s)
             });
         }
         let (x, z) = (noise(n * 4, 17), noise(m * 4, 18));
-        let (x, z, scale) = (Mat::of(&x, n, 4), Mat::of(&z, m, 4), Scale::STANDARD);
+        let (x, z, scale) = (mat(&x, n, 4), mat(&z, m, 4), Scale::STANDARD);
         for bias in [false, true] {
             let needed = kfac::full_factor_scratch(n, m, bias);
             let p = (n + usize::from(bias)) * m;
             ledger.scratch("kfac::full::full_factor_scratch", needed, |s| {
                 let mut f = vec![0.0; p * p];
-                kfac::full_factor(x, z, scale, bias, 0.0, 1.0, MatMut::of(&mut f, p, p), s)
+                kfac::full_factor(x, z, scale, bias, 0.0, 1.0, mat_mut(&mut f, p, p), s)
             });
         }
         let needed = kfac::diagonal_factor_scratch(n, m, 4);
         ledger.scratch("kfac::diagonal::diagonal_factor_scratch", needed, |s| {
             let (mut weights, mut bias) = (vec![0.0; n * m], vec![0.0; m]);
-            let weights = MatMut::of(&mut weights, n, m);
+            let weights = mat_mut(&mut weights, n, m);
             kfac::diagonal_factor(x, z, scale, 0.0, 1.0, weights, &mut bias, s)
         });
         // A sequence whose next step is a tenth of this one.
         let tenth = |a: Mat<'_, f64>| a.data().iter().map(|v| 0.1 * v).collect::<Vec<_>>();
         let (a1, g1) = (tenth(a), tenth(g));
-        let series = Series::new((a, Mat::of(&a1, n, n)), (g, Mat::of(&g1, m, m)), 5).unwrap();
+        let series = Series::new((a, mat(&a1, n, n)), (g, mat(&g1, m, m)), 5).unwrap();
         let split = series.split(0.1).unwrap();
         for option in [SeriesOption::One, SeriesOption::Two] {
             ledger.scratch("kfac::series::series_scratch", kfac::series_scratch(n, m), |s| {
-                series.solve(option, 0.1, MatMut::of(&mut v.clone(), n, m), s)
+                series.solve(option, 0.1, mat_mut(&mut v.clone(), n, m), s)
             });
             let mut scratch = vec![0.0; kfac::series_factor_scratch(n, m)];
             ledger.scratch("kfac::series::series_len", kfac::series_len(n, m), |s| {
@@ -379,7 +380,7 @@ fn curvature_blocks(ledger: &Ledger) {
             let factored = series.factor(option, split, &mut storage, &mut scratch).unwrap();
             let needed = kfac::series_solve_scratch(n, m);
             ledger.scratch("kfac::series::series_solve_scratch", needed, |s| {
-                factored.solve(MatMut::of(&mut v.clone(), n, m), s)
+                factored.solve(mat_mut(&mut v.clone(), n, m), s)
             });
         }
     }
@@ -390,7 +391,7 @@ fn factors_of_networks(ledger: &Ledger) {
         let net = Mlp::new(&layers, &theta).unwrap();
         let (samples, loss) = (4, Loss::Mse);
         let (x, y) = (noise(3 * samples, 19), noise(2 * samples, 20));
-        let (x, targets) = (Mat::of(&x, 3, samples), Targets::Values(Mat::of(&y, 2, samples)));
+        let (x, targets) = (mat(&x, 3, samples), Targets::Values(mat(&y, 2, samples)));
         let weights = Weights { keep: 0.0, ..Weights::batch(loss, Reduction::Mean, samples, 2) };
         let empirical = || Fisher::Empirical;
         let mut factors = vec![0.0; kfac::factors_len(&layers)];
@@ -468,7 +469,7 @@ fn natural_gradients(ledger: &Ledger) {
     for (layers, theta) in networks() {
         let net = Mlp::new(&layers, &theta).unwrap();
         let (x, y) = (noise(3 * 4, 42), noise(2 * 4, 43));
-        let (x, targets) = (Mat::of(&x, 3, 4), Targets::Values(Mat::of(&y, 2, 4)));
+        let (x, targets) = (mat(&x, 3, 4), Targets::Values(mat(&y, 2, 4)));
         let needed = kfac::natural_gradient_scratch(&layers, 4);
         ledger.scratch("kfac::step::natural_gradient_scratch", needed, |s| {
             let (of, by) = ((Loss::Mse, Reduction::Mean), (0.1, Damping::Pi));
@@ -514,8 +515,8 @@ fn curvature_operators(ledger: &Ledger) {
         let net = Mlp::new(&layers, &theta).unwrap();
         let params = theta.len();
         let (x, y) = (noise(3 * 6, 22), noise(2 * 6, 23));
-        let batches = [Batch::values(Mat::of(&x, 3, 6), Mat::of(&y, 2, 6))];
-        let inputs = [Mat::of(&x, 3, 6)];
+        let batches = [Batch::values(mat(&x, 3, 6), mat(&y, 2, 6))];
+        let inputs = [mat(&x, 3, 6)];
         for tile in [4, 6] {
             let risk =
                 Risk::new(net, Loss::Mse, Reduction::Mean, &batches).unwrap().with_tile(tile);
@@ -558,23 +559,23 @@ fn curvature_operators(ledger: &Ledger) {
             let needed = to_dense_scratch(params, ggn.scratch());
             ledger.scratch("curvature::operator::to_dense_scratch", needed, |s| {
                 let mut out = vec![0.0; params * params];
-                to_dense(&ggn, MatMut::of(&mut out, params, params), s)
+                to_dense(&ggn, mat_mut(&mut out, params, params), s)
             });
             let needed = structured::dense_scratch(&layers, tile, true);
             ledger.scratch("curvature::structured::dense_scratch", needed, |s| {
                 let mut out = vec![0.0; params * params];
-                structured::dense(&hessian, MatMut::of(&mut out, params, params), s)
+                structured::dense(&hessian, mat_mut(&mut out, params, params), s)
             });
             let needed = structured::dense_scratch(&layers, tile, false);
             ledger.scratch("curvature::structured::dense_scratch", needed, |s| {
                 let (weight, n) = (Tensor::Weight(0), layers[0].inputs * layers[0].outputs);
                 let mut out = vec![0.0; n * n];
-                structured::block(&ggn, weight, weight, MatMut::of(&mut out, n, n), s)
+                structured::block(&ggn, weight, weight, mat_mut(&mut out, n, n), s)
             });
             let needed = curvature::submatrix_scratch(&layers, tile, true);
             ledger.scratch("curvature::entries::submatrix_scratch", needed, |s| {
                 let out = &mut [0.0; 6];
-                curvature::submatrix(&hessian, &[0, 2, 4], &[1, 3], MatMut::of(out, 3, 2), s)
+                curvature::submatrix(&hessian, &[0, 2, 4], &[1, 3], mat_mut(out, 3, 2), s)
             });
             let point = || TilePoint::tiles(&risk, Curvature::Hessian).next().unwrap();
             let needed = structured::tile_scratch(&layers, tile, true);
@@ -588,7 +589,7 @@ fn curvature_operators(ledger: &Ledger) {
             ledger.scratch("curvature::tile_point::unit_scratch", needed, |s| {
                 let mut weights = vec![0.0; params * first.inputs];
                 let mut bias = vec![0.0; if first.bias { params } else { 0 }];
-                let weights = MatMut::of(&mut weights, params, first.inputs);
+                let weights = mat_mut(&mut weights, params, first.inputs);
                 point.unit(Unit { layer: 0, output: 0 }, true, weights, &mut bias, s)
             });
         }
@@ -599,8 +600,8 @@ fn solvers_and_estimators(ledger: &Ledger) {
     let (layers, theta) = networks().swap_remove(1);
     let net = Mlp::new(&layers, &theta).unwrap();
     let (x, y) = (noise(3 * 6, 38), noise(2 * 6, 39));
-    let (inputs, n) = ([Mat::of(&x, 3, 6)], theta.len());
-    let batches = [Batch::values(Mat::of(&x, 3, 6), Mat::of(&y, 2, 6))];
+    let (inputs, n) = ([mat(&x, 3, 6)], theta.len());
+    let batches = [Batch::values(mat(&x, 3, 6), mat(&y, 2, 6))];
     let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches).unwrap();
     let a = curvature::Damped::new(Ggn::new(risk), 0.1).unwrap();
     let jacobian = Jacobian::new(net, &inputs).unwrap();
@@ -647,7 +648,7 @@ fn solvers_and_estimators(ledger: &Ledger) {
     let needed = curvature::eigenpairs_scratch(n, 9, own);
     ledger.scratch("curvature::eigenpairs::eigenpairs_scratch", needed, |s| {
         let (mut values, mut vectors) = (vec![0.0; 2], vec![0.0; 2 * n]);
-        let (leading, vectors) = (Leading::Largest, MatMut::of(&mut vectors, n, 2));
+        let (leading, vectors) = (Leading::Largest, mat_mut(&mut vectors, n, 2));
         curvature::eigenpairs(&a, leading, 9, 1, until, &mut values, vectors, s).map(|_| ())
     });
     let needed = curvature::hutchinson_scratch(n, n, own);
@@ -692,11 +693,11 @@ fn training_dynamics(ledger: &Ledger) {
     });
     for (d, n, h) in [(1, 4, 2), (3, 5, 4), (5, 3, 2), (34, 36, 3)] {
         let (x, y) = (noise(d * n, 28), noise(n, 29));
-        let x = Mat::of(&x, d, n);
+        let x = mat(&x, d, n);
         ledger.scratch("dynamics::reduction::reduce_scratch", reduction::reduce_scratch(d), |s| {
             let (gram, b) = (positive(d, 30), noise(d, 31));
             let (mut z, mut u) = (vec![0.1; d], 0.1);
-            reduction::reduce(Mat::of(&gram, d, d), &b, rates, 3, &mut z, &mut u, s)
+            reduction::reduce(mat(&gram, d, d), &b, rates, 3, &mut z, &mut u, s)
         });
         ledger.scratch("dynamics::optimum::w_min_scratch", optimum::w_min_scratch(d, n), |s| {
             optimum::w_min(x, &y, &mut vec![0.0; d], s)
@@ -716,19 +717,19 @@ fn training_dynamics(ledger: &Ledger) {
         let needed = spectrum::two_layer_grams_scratch(n, h);
         ledger.scratch("dynamics::spectrum::two_layer_grams_scratch", needed, |s| {
             let (mut k1, mut k2) = (vec![0.0; n * n], vec![0.0; n * n]);
-            let (k1, k2) = (MatMut::of(&mut k1, n, n), MatMut::of(&mut k2, n, n));
+            let (k1, k2) = (mat_mut(&mut k1, n, n), mat_mut(&mut k2, n, n));
             spectrum::two_layer_grams(x, &theta, h, k1, k2, s)
         });
         let needed = spectrum::two_layer_spectrum_scratch(n, h);
         ledger.scratch("dynamics::spectrum::two_layer_spectrum_scratch", needed, |s| {
             let (mut values, mut shares) = (vec![0.0; n], vec![0.0; 2 * n]);
-            let shares = MatMut::of(&mut shares, 2, n);
+            let shares = mat_mut(&mut shares, 2, n);
             spectrum::two_layer_spectrum(x, &theta, h, &mut values, shares, s).map(|_| ())
         });
         let needed = spectrum::jacobian_spectrum_scratch(n);
         ledger.scratch("dynamics::spectrum::jacobian_spectrum_scratch", needed, |s| {
             let (gram, mut values, mut shares) = (positive(n, 37), vec![0.0; n], vec![0.0; n]);
-            let (gram, shares) = ([Mat::of(&gram, n, n)], MatMut::of(&mut shares, 1, n));
+            let (gram, shares) = ([mat(&gram, n, n)], mat_mut(&mut shares, 1, n));
             spectrum::jacobian_spectrum(&gram, &mut values, shares, s).map(|_| ())
         });
         let teacher = Teacher {
@@ -738,11 +739,11 @@ fn training_dynamics(ledger: &Ledger) {
         };
         let mut map = vec![0.0; d * d];
         ledger.scratch("dynamics::teacher::teacher_scratch", teacher_scratch(d), |s| {
-            teacher.fit(x, MatMut::of(&mut map, d, d), &mut vec![0.0; d], s)
+            teacher.fit(x, mat_mut(&mut map, d, d), &mut vec![0.0; d], s)
         });
         ledger.scratch("dynamics::teacher::teacher_scratch", teacher_scratch(d), |s| {
             let (mut x, mut y) = (vec![0.0; d * n], vec![0.0; n]);
-            let (x, map) = (MatMut::of(&mut x, d, n), Mat::of(&map, d, d));
+            let (x, map) = (mat_mut(&mut x, d, n), mat(&map, d, d));
             teacher.sample_test(&mut Rng::seed(1), &vec![1.0; d], map, x, &mut y, s)
         });
     }

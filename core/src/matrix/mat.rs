@@ -44,9 +44,8 @@ impl<'a, T: Real> Mat<'a, T> {
 
     /// The first `rows * cols` values of `data` as `rows x cols`: for sizes that an entry point has
     /// checked, as [`Carve`]'s.
-    #[doc(hidden)]
     #[inline]
-    pub fn of(data: &'a [T], rows: usize, cols: usize) -> Self {
+    pub(crate) fn of(data: &'a [T], rows: usize, cols: usize) -> Self {
         let data = data.get(..rows * cols);
         debug_assert!(data.is_some(), "a matrix beyond its slice");
         match data {

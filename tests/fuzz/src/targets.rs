@@ -35,6 +35,14 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("kron", kron),
 ];
 
+fn mat<T: Real>(data: &[T], rows: usize, cols: usize) -> Mat<'_, T> {
+    Mat::new("data", data, rows, cols).unwrap()
+}
+
+fn mat_mut<T: Real>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
+    MatMut::new("data", data, rows, cols).unwrap()
+}
+
 /// What every reader does with an array afterwards.
 fn array(array: Array) {
     let source = Source { path: "fuzz.npy".into(), array: None };
@@ -138,14 +146,14 @@ pub fn ldlt_target(data: &[u8]) {
     fn run<T: Bits>(data: &[u8]) {
         let (n, a) = square::<T>(data, 12);
         let mut l = a.clone();
-        if ldlt(MatMut::of(&mut l, n, n)).is_ok() {
+        if ldlt(mat_mut(&mut l, n, n)).is_ok() {
             assert_finite("L and D", &lower(&l, n));
             let mut x = vec![T::ONE; n];
-            ldlt_solve(Mat::of(&l, n, n), MatMut::of(&mut x, n, 1)).unwrap();
-            let _ = ldlt_logdet(Mat::of(&l, n, n));
+            ldlt_solve(mat(&l, n, n), mat_mut(&mut x, n, 1)).unwrap();
+            let _ = ldlt_logdet(mat(&l, n, n));
         }
         let (mut inverse, mut scratch) = (a, vec![T::ZERO; ldlt_inverse_scratch(n)]);
-        let _ = ldlt_inverse(MatMut::of(&mut inverse, n, n), &mut scratch);
+        let _ = ldlt_inverse(mat_mut(&mut inverse, n, n), &mut scratch);
     }
     run::<f32>(data);
     run::<f64>(data);
@@ -156,11 +164,11 @@ pub fn lu_target(data: &[u8]) {
     fn run<T: Bits>(data: &[u8]) {
         let (n, mut a) = square::<T>(data, 20);
         let mut pivots = vec![0; n];
-        if lu(MatMut::of(&mut a, n, n), &mut pivots).is_ok() {
+        if lu(mat_mut(&mut a, n, n), &mut pivots).is_ok() {
             assert_finite("L and U", &a);
             let mut x = vec![T::ONE; n];
-            lu_solve(Mat::of(&a, n, n), &pivots, MatMut::of(&mut x, n, 1)).unwrap();
-            let _ = lu_log_determinant(Mat::of(&a, n, n), &pivots);
+            lu_solve(mat(&a, n, n), &pivots, mat_mut(&mut x, n, 1)).unwrap();
+            let _ = lu_log_determinant(mat(&a, n, n), &pivots);
         }
     }
     run::<f32>(data);
@@ -175,13 +183,13 @@ pub fn eigen(data: &[u8]) {
         let (mut values, mut vectors) = (vec![T::ZERO; n], vec![T::ZERO; n * n]);
         let mut scratch = vec![T::ZERO; eigh_scratch(n)];
         let (mut first, mut second) = (a.clone(), a);
-        let to = MatMut::of(&mut vectors, n, n);
-        if eigh(MatMut::of(&mut first, n, n), &mut values, to, &mut scratch).is_ok() {
+        let to = mat_mut(&mut vectors, n, n);
+        if eigh(mat_mut(&mut first, n, n), &mut values, to, &mut scratch).is_ok() {
             assert_finite("eigenvalues", &values);
             assert_finite("eigenvectors", &vectors);
         }
-        let to = MatMut::of(&mut vectors, n, n);
-        if jacobi_eigh(MatMut::of(&mut second, n, n), &mut values, to).is_ok() {
+        let to = mat_mut(&mut vectors, n, n);
+        if jacobi_eigh(mat_mut(&mut second, n, n), &mut values, to).is_ok() {
             assert_finite("eigenvalues by Jacobi", &values);
             assert_finite("eigenvectors by Jacobi", &vectors);
         }
@@ -196,23 +204,23 @@ pub fn kron(data: &[u8]) {
         let (left, right) = data.split_at(data.len() / 2);
         let ((m, a), (k, b)) = (square::<T>(left, 5), square::<T>(right, 5));
         for (a, b) in [(symmetric(a.clone(), m), symmetric(b.clone(), k)), (a, b)] {
-            let kron = Kron::new(Mat::of(&a, m, m), Mat::of(&b, k, k));
+            let kron = Kron::new(mat(&a, m, m), mat(&b, k, k));
             let mut memory = vec![T::ZERO; damped::memory(m, k).max(solve::memory(m, k))];
             let mut scratch =
                 vec![T::ZERO; damped::new_scratch(m, k).max(damped::power_scratch(m, k))];
             let (x, mut y) = (vec![T::ONE; m * k], vec![T::ZERO; m * k]);
             let mut pivots = vec![0; solve::pivots(m, k)];
             if let Ok(lu) = KronLu::new(kron, &mut pivots, &mut memory) {
-                let _ = lu.solve(MatMut::of(&mut y, m * k, 1));
+                let _ = lu.solve(mat_mut(&mut y, m * k, 1));
                 let _ = lu.log_determinant();
             }
             if let Ok(ldlt) = KronLdlt::new(kron, &mut memory) {
-                let _ = ldlt.solve(MatMut::of(&mut y, m * k, 1));
+                let _ = ldlt.solve(mat_mut(&mut y, m * k, 1));
             }
             if let Ok(damped) = Damped::new(kron, &mut memory, &mut scratch) {
                 assert_finite("eigenvalues of the left factor", damped.left().0);
                 assert_finite("eigenvalues of the right factor", damped.right().0);
-                let (x, y) = (Mat::column_vector(&x), MatMut::of(&mut y, m * k, 1));
+                let (x, y) = (Mat::column_vector(&x), mat_mut(&mut y, m * k, 1));
                 let _ = damped.solve(T::ONE, T::HALF, x, y, &mut scratch);
             }
         }

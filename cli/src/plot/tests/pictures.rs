@@ -1,6 +1,6 @@
 //! A picture of each kind, of numbers that look like results.
 
-use super::*;
+use crate::plot::*;
 
 pub(super) fn range(n: usize, from: f64, to: f64) -> Vec<f64> {
     (0..n).map(|i| from + (to - from) * i as f64 / (n - 1).max(1) as f64).collect()

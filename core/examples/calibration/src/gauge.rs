@@ -61,11 +61,11 @@ impl Readings {
     }
 
     fn inputs(&self) -> Mat<'_, f32> {
-        Mat::of(&self.inputs, INPUTS, BATCH)
+        Mat::from_array::<INPUTS, BATCH, _>(&self.inputs)
     }
 
     fn pressures(&self) -> Mat<'_, f32> {
-        Mat::of(&self.pressures, 1, BATCH)
+        Mat::from_array::<1, BATCH, _>(&self.pressures)
     }
 }
 
@@ -85,11 +85,11 @@ impl<'m> Gauge<'m> {
         forward(
             &net,
             readings.inputs(),
-            MatMut::of(&mut f, 1, BATCH),
+            MatMut::from_array::<1, BATCH, _>(&mut f),
             scratch.unwrap_or_default(),
         )?;
         let targets = Targets::Values(readings.pressures());
-        Ok(Loss::Mse.value(Mat::of(&f, 1, BATCH), targets)? / BATCH as f32)
+        Ok(Loss::Mse.value(Mat::from_array::<1, BATCH, _>(&f), targets)? / BATCH as f32)
     }
 
     /// The mean squared error on readings that nothing is learnt from.

@@ -2,9 +2,10 @@
 
 use super::Agreement::{Exact, Within};
 use super::Input::Values;
+use super::setup::{kernel, outputs};
 use super::{Memory, Task, task};
-use nanocurv::network::{Mlp, Network, forward, forward_scratch};
-use nanocurv::{Mat, MatMut, mlp, ntk};
+use nanocurv::network::{Network, forward_scratch};
+use nanocurv::{mlp, ntk};
 
 mlp! {
     /// The budgets' net with sines.
@@ -31,28 +32,9 @@ pub const TASKS: [Task; 3] = [
     ),
 ];
 
-/// A network at the parameters that the inputs begin with, and its batch behind them.
-fn at<N: Network>(_: N, input: &[f32], batch: usize) -> Option<(Mlp<'_, f32>, Mat<'_, f32>)> {
-    let (theta, rest) = input.split_at_checked(N::PARAMS)?;
-    let x = rest.get(..N::INPUTS * batch)?;
-    let net = Mlp::with_evaluate(N::LAYERS, theta, N::evaluate).ok()?;
-    Some((net, Mat::of(x, N::INPUTS, batch)))
-}
-
-fn kernel<N: Network>(net: N, memory: &mut Memory, batch: usize) -> Option<&[f32]> {
-    let (net, x) = at(net, &memory.input, batch)?;
-    let k = MatMut::of(memory.output.get_mut(..batch * batch)?, batch, batch);
-    let scratch = memory.scratch.get_mut(..ntk::scratch(N::LAYERS, batch))?;
-    ntk::kernel(&net, x, k, scratch).ok()?;
-    memory.output.get(..batch * batch)
-}
-
 #[inline(never)]
 fn values(memory: &mut Memory) -> Option<&[f32]> {
-    let (net, x) = at(Wave, &memory.input, 8)?;
-    let f = MatMut::of(&mut memory.output[..8], 1, 8);
-    forward(&net, x, f, &mut memory.scratch[..forward_scratch(Wave::LAYERS, 8)]).ok()?;
-    memory.output.get(..8)
+    outputs(Wave, memory)
 }
 
 #[inline(never)]

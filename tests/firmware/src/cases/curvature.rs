@@ -2,22 +2,13 @@
 
 use super::Agreement::{Exact, Within};
 use super::Input::Values;
+use super::setup::{Linear, Sensor, mat, mat_mut};
 use super::{Agreement, Memory, Task, task};
 use nanocurv::curvature::{
     Batch, Damped, Ggn, Hessian, Identity, LinearOperator, Risk, Until, cg, cg_scratch,
     ggn_scratch, hessian_scratch, submatrix, submatrix_scratch,
 };
 use nanocurv::network::{Loss, Mlp, Network, Reduction};
-use nanocurv::{Mat, MatMut, mlp};
-
-mlp! {
-    /// The net of the budgets.
-    Sensor: 4 => 8 tanh => 8 tanh => 1
-}
-mlp! {
-    /// The same, linear: only + - x / occur.
-    Linear: 4 => 8 => 8 => 1
-}
 
 /// The number of samples.
 const BATCH: usize = 8;
@@ -83,7 +74,7 @@ fn with_risk<N: Network>(
     let (y, rest) = rest.split_at_checked(N::OUTPUTS * BATCH)?;
     let v = rest.get(..N::PARAMS)?;
     let net = Mlp::with_evaluate(N::LAYERS, theta, N::evaluate).ok()?;
-    let batches = [Batch::values(Mat::of(x, N::INPUTS, BATCH), Mat::of(y, N::OUTPUTS, BATCH))];
+    let batches = [Batch::values(mat(x, N::INPUTS, BATCH)?, mat(y, N::OUTPUTS, BATCH)?)];
     let risk = Risk::new(net, Loss::Mse, Reduction::Mean, &batches).ok()?;
     let out = memory.output.get_mut(..values)?;
     work(risk, v, out, memory.scratch.get_mut(..scratch)?)?;
@@ -118,7 +109,7 @@ fn linear(memory: &mut Memory) -> Option<&[f32]> {
 fn entries(memory: &mut Memory) -> Option<&[f32]> {
     let scratch = submatrix_scratch(Sensor::LAYERS, BATCH, true);
     with_risk(Sensor, memory, scratch, ROWS.len() * COLS.len(), |risk, _, out, scratch| {
-        let out = MatMut::of(out, ROWS.len(), COLS.len());
+        let out = mat_mut(out, ROWS.len(), COLS.len())?;
         submatrix(&Hessian::new(risk), &ROWS, &COLS, out, scratch).ok()
     })
 }

@@ -2,6 +2,7 @@
 
 use super::Agreement::{Exact, Within};
 use super::Input::{Given, Positive, Values};
+use super::setup::{mat, mat_mut};
 use super::{Memory, Task, task};
 use nanocurv::dynamics::Rates;
 use nanocurv::dynamics::ensemble::Ensemble;
@@ -15,7 +16,6 @@ use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratc
 use nanocurv::dynamics::teacher::{Modulation, Teacher, teacher_scratch};
 use nanocurv::dynamics::train::{TwoLayer, rank_one_start, two_layer_scratch};
 use nanocurv::random::Rng;
-use nanocurv::{Mat, MatMut};
 
 /// The rows of this family.
 pub const TASKS: [Task; 10] = [
@@ -57,7 +57,7 @@ fn reduction(memory: &mut Memory) -> Option<&[f32]> {
     let (b, z) = rest.split_at_mut_checked(8)?;
     let mut u = 0.1;
     let scratch = &mut memory.scratch[..reduce_scratch(8)];
-    reduce(Mat::of(s, 8, 8), b, Rates::same(1e-3), 1000, z, &mut u, scratch).ok()?;
+    reduce(mat(s, 8, 8)?, b, Rates::same(1e-3), 1000, z, &mut u, scratch).ok()?;
     memory.output[0] = u;
     memory.output.iter_mut().skip(1).zip(z.iter()).for_each(|(o, z)| *o = *z);
     memory.output.get(..9)
@@ -69,7 +69,7 @@ fn train(memory: &mut Memory) -> Option<&[f32]> {
     let (y, theta) = rest.split_at_checked(8)?;
     let scratch = &mut memory.scratch[..two_layer_scratch(8, 8)];
     let mut net = TwoLayer::new(theta, 8, 8, scratch).ok()?;
-    net.train(Mat::of(x, 8, 8), y, Rates::same(1e-3), 100).ok()?;
+    net.train(mat(x, 8, 8)?, y, Rates::same(1e-3), 100).ok()?;
     net.write_to(&mut memory.output[..72]).ok()?;
     memory.output.get(..72)
 }
@@ -78,7 +78,7 @@ fn train(memory: &mut Memory) -> Option<&[f32]> {
 fn least_squares(memory: &mut Memory) -> Option<&[f32]> {
     let (x, y) = memory.input[..80].split_at_checked(64)?;
     let scratch = &mut memory.scratch[..w_min_scratch(4, 16)];
-    w_min(Mat::of(x, 4, 16), y, &mut memory.output[..4], scratch).ok()?;
+    w_min(mat(x, 4, 16)?, y, &mut memory.output[..4], scratch).ok()?;
     memory.output.get(..4)
 }
 
@@ -153,8 +153,7 @@ fn spectrum(memory: &mut Memory) -> Option<&[f32]> {
     let (x, theta) = memory.input[..72].split_at_checked(32)?;
     let (values, shares) = memory.output[..24].split_at_mut_checked(8)?;
     let scratch = &mut memory.scratch[..two_layer_spectrum_scratch(8, 8)];
-    two_layer_spectrum(Mat::of(x, 4, 8), theta, 8, values, MatMut::of(shares, 2, 8), scratch)
-        .ok()?;
+    two_layer_spectrum(mat(x, 4, 8)?, theta, 8, values, mat_mut(shares, 2, 8)?, scratch).ok()?;
     memory.output.get(..24)
 }
 
@@ -171,9 +170,9 @@ fn teacher(memory: &mut Memory) -> Option<&[f32]> {
         .sample(
             &mut Rng::seed(3),
             &mut [1.0; 4],
-            MatMut::of(x, 4, 16),
+            mat_mut(x, 4, 16)?,
             y,
-            MatMut::of(&mut memory.input[..16], 4, 4),
+            mat_mut(&mut memory.input[..16], 4, 4)?,
             &mut [0.0; 4],
             &mut memory.scratch[..teacher_scratch(4)],
         )

@@ -2,23 +2,15 @@
 
 use super::Agreement::{Exact, Within};
 use super::Input::{Positive, Values};
+use super::setup::{Linear, Sensor, mat, mat_mut};
 use super::{Memory, Task, task};
+use nanocurv::Mat;
 use nanocurv::kfac::{
     Damping, Factored, Fisher, Inverse, Kronecker, Optimizer, Progress, Series, SeriesOption,
     Settings, Weights, accumulate, accumulate_scratch, factored_len, factors_len, gradient,
     natural_gradient, natural_gradient_scratch, optimizer_len, optimizer_scratch, series_scratch,
 };
 use nanocurv::network::{Loss, Mlp, Network, Reduction, Targets};
-use nanocurv::{Mat, MatMut, mlp};
-
-mlp! {
-    /// The net of the budgets.
-    Sensor: 4 => 8 tanh => 8 tanh => 1
-}
-mlp! {
-    /// The sensor's net, linear: only + - x / and square roots occur.
-    Linear: 4 => 8 => 8 => 1
-}
 
 const INPUTS: &[super::Input] = &[Values(Sensor::PARAMS), Values(5 * 8)];
 
@@ -88,8 +80,8 @@ type Problem<'m, const P: usize> = (&'m [f32; P], Mat<'m, f32>, Targets<'m, f32>
 fn problem(input: &[f32], batch: usize) -> Option<Problem<'_, { Sensor::PARAMS }>> {
     let (theta, rest) = input.split_first_chunk()?;
     let (x, rest) = rest.split_at_checked(4 * batch)?;
-    let y = Mat::of(rest.get(..batch)?, 1, batch);
-    Some((theta, Mat::of(x, 4, batch), Targets::Values(y)))
+    let y = mat(rest.get(..batch)?, 1, batch)?;
+    Some((theta, mat(x, 4, batch)?, Targets::Values(y)))
 }
 
 fn natural<N: Network>(_: N, memory: &mut Memory, batch: usize) -> Option<&[f32]> {
@@ -166,10 +158,10 @@ fn optimizer_step(memory: &mut Memory) -> Option<&[f32]> {
 fn precondition(memory: &mut Memory) -> Option<&[f32]> {
     let (a, rest) = memory.input[..217].split_at_mut_checked(81)?;
     let (g, v) = rest.split_at_mut_checked(64)?;
-    let block = Kronecker::new(Mat::of(a, 9, 9), Mat::of(g, 8, 8)).ok()?;
+    let block = Kronecker::new(mat(a, 9, 9)?, mat(g, 8, 8)?).ok()?;
     let split = block.split(0.25, Damping::Off).ok()?;
     let factored = block.factor(split, memory.scratch.get_mut(..factored_len(9, 8))?).ok()?;
-    factored.solve(MatMut::of(v, 9, 8)).ok()?;
+    factored.solve(mat_mut(v, 9, 8)?).ok()?;
     memory.input.get(145..217)
 }
 
@@ -181,10 +173,10 @@ fn series(memory: &mut Memory) -> Option<&[f32]> {
     let (g1, v) = rest.split_at_mut_checked(9)?;
     // Consistent with C0: far smaller.
     a1.iter_mut().chain(g1.iter_mut()).for_each(|v| *v *= 0.25);
-    let a = (Mat::of(a0, 5, 5), Mat::of(a1, 5, 5));
-    let g = (Mat::of(g0, 3, 3), Mat::of(g1, 3, 3));
+    let a = (mat(a0, 5, 5)?, mat(a1, 5, 5)?);
+    let g = (mat(g0, 3, 3)?, mat(g1, 3, 3)?);
     let series = Series::new(a, g, 4).ok()?;
     let scratch = memory.scratch.get_mut(..series_scratch(5, 3))?;
-    series.solve(SeriesOption::Two, 0.3, MatMut::of(v, 5, 3), scratch).ok()?;
+    series.solve(SeriesOption::Two, 0.3, mat_mut(v, 5, 3)?, scratch).ok()?;
     memory.input.get(68..83)
 }

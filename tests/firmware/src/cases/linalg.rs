@@ -2,6 +2,7 @@
 
 use super::Agreement::{Exact, Within};
 use super::Input::{Positive, Values};
+use super::setup::{mat, mat_mut};
 use super::{Memory, Task, task};
 use nanocurv::linalg::{
     dot, eigh, gemm, gemm_nt, gemm_tn, ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_solve,
@@ -34,8 +35,8 @@ fn dot_256(memory: &mut Memory) -> Option<&[f32]> {
 /// Two 16 x 16 factors and where their product goes.
 fn factors(memory: &mut Memory) -> Option<(Mat<'_, f32>, Mat<'_, f32>, MatMut<'_, f32>)> {
     let (a, b) = memory.input[..512].split_at_checked(256)?;
-    let c = MatMut::of(&mut memory.output[..256], 16, 16);
-    Some((Mat::of(a, 16, 16), Mat::of(b, 16, 16), c))
+    let c = mat_mut(&mut memory.output[..256], 16, 16)?;
+    Some((mat(a, 16, 16)?, mat(b, 16, 16)?, c))
 }
 
 #[inline(never)]
@@ -61,8 +62,8 @@ fn gemm_nt_16(memory: &mut Memory) -> Option<&[f32]> {
 
 #[inline(never)]
 fn gram_16(memory: &mut Memory) -> Option<&[f32]> {
-    let a = Mat::of(&memory.input[..256], 16, 16);
-    let mut c = MatMut::of(&mut memory.output[..256], 16, 16);
+    let a = mat(&memory.input[..256], 16, 16)?;
+    let mut c = mat_mut(&mut memory.output[..256], 16, 16)?;
     syrk_tn(1.0, a, 0.0, c.reborrow()).ok()?;
     c.mirror_lower();
     memory.output.get(..256)
@@ -70,13 +71,13 @@ fn gram_16(memory: &mut Memory) -> Option<&[f32]> {
 
 #[inline(never)]
 fn ldlt_32(memory: &mut Memory) -> Option<&[f32]> {
-    ldlt(MatMut::of(&mut memory.input[..1024], 32, 32)).ok()?;
+    ldlt(mat_mut(&mut memory.input[..1024], 32, 32)?).ok()?;
     memory.input.get(..1024)
 }
 
 #[inline(never)]
 fn inverse_16(memory: &mut Memory) -> Option<&[f32]> {
-    let a = MatMut::of(&mut memory.input[..256], 16, 16);
+    let a = mat_mut(&mut memory.input[..256], 16, 16)?;
     ldlt_inverse(a, &mut memory.scratch[..ldlt_inverse_scratch(16)]).ok()?;
     memory.input.get(..256)
 }
@@ -86,8 +87,8 @@ fn inverse_16(memory: &mut Memory) -> Option<&[f32]> {
 fn precondition(memory: &mut Memory) -> Option<&[f32]> {
     let (a, rest) = memory.input[..217].split_at_mut_checked(81)?;
     let (g, v) = rest.split_at_mut_checked(64)?;
-    let (mut a, mut g) = (MatMut::of(a, 9, 9), MatMut::of(g, 8, 8));
-    let mut v = MatMut::of(v, 9, 8);
+    let (mut a, mut g) = (mat_mut(a, 9, 9)?, mat_mut(g, 8, 8)?);
+    let mut v = mat_mut(v, 9, 8)?;
     ldlt(a.reborrow()).ok()?;
     ldlt(g.reborrow()).ok()?;
     ldlt_solve(a.as_ref(), v.reborrow()).ok()?;
@@ -98,17 +99,17 @@ fn precondition(memory: &mut Memory) -> Option<&[f32]> {
 #[inline(never)]
 fn lu_solve_16(memory: &mut Memory) -> Option<&[f32]> {
     let (a, b) = memory.input[..272].split_at_mut_checked(256)?;
-    let mut a = MatMut::of(a, 16, 16);
+    let mut a = mat_mut(a, 16, 16)?;
     let mut pivots = [0; 16];
     lu(a.reborrow(), &mut pivots).ok()?;
-    lu_solve(a.as_ref(), &pivots, MatMut::of(b, 16, 1)).ok()?;
+    lu_solve(a.as_ref(), &pivots, mat_mut(b, 16, 1)?).ok()?;
     memory.input.get(256..272)
 }
 
 #[inline(never)]
 fn eigh_8(memory: &mut Memory) -> Option<&[f32]> {
-    let a = MatMut::of(&mut memory.input[..64], 8, 8);
+    let a = mat_mut(&mut memory.input[..64], 8, 8)?;
     let (values, vectors) = memory.output[..72].split_at_mut_checked(8)?;
-    eigh(a, values, MatMut::of(vectors, 8, 8), &mut []).ok()?;
+    eigh(a, values, mat_mut(vectors, 8, 8)?, &mut []).ok()?;
     memory.output.get(..72)
 }

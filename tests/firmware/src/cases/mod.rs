@@ -9,6 +9,7 @@ pub mod dynamics;
 pub mod kfac;
 pub mod linalg;
 pub mod ntk;
+pub mod setup;
 
 /// The most values that a task may have of each kind.
 pub const CAPACITY: usize = 8192;

@@ -2,18 +2,11 @@
 
 use super::Agreement::Exact;
 use super::Input::{Given, Values};
+use super::setup::{Linear, Sensor, at, kernel, mat_mut, outputs};
 use super::{Memory, Task, task};
-use nanocurv::network::{Mlp, Network, forward, forward_scratch};
-use nanocurv::{Mat, MatMut, mlp, ntk};
+use nanocurv::network::{Network, forward_scratch};
+use nanocurv::{mlp, ntk};
 
-mlp! {
-    /// The net of the budgets.
-    Sensor: 4 => 8 tanh => 8 tanh => 1
-}
-mlp! {
-    /// The same, linear: only + - x occur.
-    Linear: 4 => 8 => 8 => 1
-}
 mlp! {
     /// A second network, to see what it adds to the flash.
     Second: 6 => 12 tanh => 3
@@ -110,29 +103,9 @@ const fn larger(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
-/// A network at the parameters that the inputs begin with, and its batch behind them.
-fn at<N: Network>(_: N, input: &[f32], batch: usize) -> Option<(Mlp<'_, f32>, Mat<'_, f32>)> {
-    let (theta, rest) = input.split_at_checked(N::PARAMS)?;
-    let x = rest.get(..N::INPUTS * batch)?;
-    let net = Mlp::with_evaluate(N::LAYERS, theta, N::evaluate).ok()?;
-    Some((net, Mat::of(x, N::INPUTS, batch)))
-}
-
-/// The kernel of a batch, at the start of the output.
-fn kernel<N: Network>(net: N, memory: &mut Memory, batch: usize) -> Option<&[f32]> {
-    let (net, x) = at(net, &memory.input, batch)?;
-    let k = MatMut::of(memory.output.get_mut(..batch * batch)?, batch, batch);
-    let scratch = memory.scratch.get_mut(..ntk::scratch(N::LAYERS, batch))?;
-    ntk::kernel(&net, x, k, scratch).ok()?;
-    memory.output.get(..batch * batch)
-}
-
 #[inline(never)]
 fn sensor_forward(memory: &mut Memory) -> Option<&[f32]> {
-    let (net, x) = at(Sensor, &memory.input, 8)?;
-    let f = MatMut::of(&mut memory.output[..8], 1, 8);
-    forward(&net, x, f, &mut memory.scratch[..forward_scratch(Sensor::LAYERS, 8)]).ok()?;
-    memory.output.get(..8)
+    outputs(Sensor, memory)
 }
 
 #[inline(never)]
@@ -150,7 +123,7 @@ fn two(memory: &mut Memory) -> Option<&[f32]> {
     kernel(Sensor, memory, 8)?;
     let (_, input) = memory.input.split_at_checked(Sensor::PARAMS + 4 * 8)?;
     let (net, x) = at(Second, input, 8)?;
-    let k = MatMut::of(&mut memory.output[64..128], 8, 8);
+    let k = mat_mut(&mut memory.output[64..128], 8, 8)?;
     let scratch = &mut memory.scratch[..ntk::scratch(Second::LAYERS, 8)];
     ntk::kernel(&net, x, k, scratch).ok()?;
     memory.output.get(..128)

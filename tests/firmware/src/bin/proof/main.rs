@@ -21,6 +21,7 @@ mod foundation;
 mod kfac;
 mod kron;
 mod linalg;
+mod matrix;
 mod network;
 mod ntk;
 
@@ -30,6 +31,8 @@ nanocurv_firmware::image!([task("proof", &[], 0, proof, Agreement::Exact)]);
 fn proof(memory: &mut Memory) -> Option<&[f32]> {
     foundation::functions::<f32>();
     foundation::functions::<f64>();
+    matrix::functions::<f32>();
+    matrix::functions::<f64>();
     linalg::functions::<f32>();
     linalg::functions::<f64>();
     network::functions::<f32>();
