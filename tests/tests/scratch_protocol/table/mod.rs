@@ -1,0 +1,24 @@
+//! The table: a file a family, a row a function. A row is the function's place in the core, how many
+//! values it asks for, and what must work with as many.
+
+mod curvature;
+mod dynamics;
+mod kfac;
+mod kron;
+mod linalg;
+mod ntk;
+
+use crate::Ledger;
+
+/// The rows of every family.
+pub const ROWS: [fn(&Ledger); 9] = [
+    linalg::linear_algebra,
+    ntk::networks_and_kernels,
+    kron::kronecker_algebra,
+    kfac::curvature_blocks,
+    kfac::factors_of_networks,
+    kfac::natural_gradients,
+    curvature::curvature_operators,
+    curvature::solvers_and_estimators,
+    dynamics::training_dynamics,
+];
