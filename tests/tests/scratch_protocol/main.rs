@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use nanocurv::linalg::{self};
+use nanocurv::linalg;
 use nanocurv::network::{Activation, Layer, layer};
 use nanocurv::random::Rng;
 use nanocurv_tests::{mat, mat_mut};

@@ -1,5 +1,4 @@
-//! `nanocurv curvature`: the curvature of a network's loss, whole or in part, as a matrix, a
-//! product, an inverse or an estimate.
+//! `nanocurv curvature`: the loss's curvature, whole or in part: matrix, product, inverse, estimate.
 
 use std::path::Path;
 

@@ -1,7 +1,6 @@
 //! Operators, written-out matrices, solvers and estimators.
 
 use crate::{Ledger, networks, noise};
-
 use nanocurv::curvature::structured::{self, Tensor, TilePoint, Unit};
 use nanocurv::curvature::{
     self, Batch, Curvature, EmpiricalFisher, Ggn, Gradient, Hessian, Jacobian, Leading,

@@ -1,7 +1,6 @@
 //! Two-layer linear networks.
 
 use crate::{Ledger, noise, positive};
-
 use nalgebra::{SMatrix, SVector};
 use nanocurv::dynamics::flow::{self, Modes};
 use nanocurv::dynamics::teacher::{Modulation, Teacher, teacher_scratch};

@@ -1,7 +1,6 @@
 //! Blocks of one layer, factors of a network, natural gradients, the optimiser.
 
 use crate::{Ledger, networks, noise, positive};
-
 use nanocurv::Mat;
 use nanocurv::kfac::{
     self, Bias, Damping, Ekfac, Factors, Fisher, Full, Kronecker, Root, Series, SeriesOption,

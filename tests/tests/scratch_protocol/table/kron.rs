@@ -1,7 +1,6 @@
 //! Kronecker algebra.
 
 use crate::{Ledger, noise, positive};
-
 use nanocurv::kron::fit::{Adam, FitShape, SketchFit, Target};
 use nanocurv::kron::{self, Damped, Kron, KronLdlt, KronLu, damped, info, product, solve, sum};
 use nanocurv_tests::{mat, mat_mut};

@@ -1,7 +1,6 @@
 //! Dense kernels.
 
 use crate::{Ledger, noise, positive};
-
 use nanocurv::linalg::{self, eigh_scratch};
 use nanocurv_tests::{mat, mat_mut};
 

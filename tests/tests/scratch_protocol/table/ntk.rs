@@ -1,7 +1,6 @@
 //! Networks, tapes and tangent kernels.
 
 use crate::{Ledger, networks, noise};
-
 use nanocurv::network::{self, Mlp, Order, forward_scratch};
 use nanocurv::ntk::{self, Component, Directions, Pairing};
 use nanocurv_tests::{mat, mat_mut};
