@@ -1,7 +1,7 @@
 //! Laws of the operators, and the two routes to a matrix against each other.
 
+mod factors;
 mod fixed;
-mod kfac;
 mod parts;
 
 use super::structured::{TilePoint, Unit, tile_scratch, unit_scratch};
@@ -244,7 +244,7 @@ fn every_curvature_is_symmetric() {
         symmetric("ggn", &Ggn::new(risk));
         symmetric("empirical fisher", &EmpiricalFisher::new(risk));
         symmetric("monte carlo fisher", &MonteCarloFisher::new(risk, 2, 3));
-        let data = kfac::factors(&risk);
+        let data = factors::factors(&risk);
         symmetric("kfac", &crate::kfac::Factors::new(risk.net().layers(), &data).unwrap());
     });
 }
