@@ -85,7 +85,7 @@ impl Drop for Interruptible {
     }
 }
 
-/// Makes Ctrl-C end the program with 130 and without half a file; see [`Interruptible`].
+/// Makes Ctrl-C end the program with 130 and without half a file; see `Interruptible`.
 pub fn handle_interrupts() {
     let handler = || {
         if POLITE.load(Ordering::SeqCst) && !REQUESTED.swap(true, Ordering::SeqCst) {

@@ -102,7 +102,8 @@ fn step<T: Real>(s: Mat<'_, T>, b: &[T], eta1: T, eta2: T, z: &mut [T], u: &mut 
     *u += eta2 * ascent;
 }
 
-/// The scratch of [`reduce_network`] for `inputs` and `hidden` units.
+/// The scratch of [`fixed::dynamics::reduce_network`](crate::fixed::dynamics::reduce_network) for
+/// `inputs` and `hidden` units.
 pub const fn reduce_network_scratch(inputs: usize, hidden: usize) -> usize {
     inputs * inputs + 2 * inputs + hidden + reduce_scratch(inputs)
 }

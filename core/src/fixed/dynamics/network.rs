@@ -9,9 +9,9 @@ use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
 use nalgebra::{SMatrix, SVector};
 
-/// Trains `theta` in place on
-/// a batch of `B` samples. The scratch is [`two_layer_scratch`] of the network's inputs and hidden
-/// units; a network that is not two linear layers without biases does not compile.
+/// Trains `theta` in place on a batch of `B` samples. The scratch is
+/// [`two_layer_scratch`](crate::dynamics::train::two_layer_scratch) of the network's inputs and
+/// hidden units; a network that is not two linear layers without biases does not compile.
 ///
 /// ```
 /// use nanocurv::dynamics::{Rates, train::two_layer_scratch};
@@ -110,9 +110,10 @@ pub fn reduce_network<T: Real, N: Network, const B: usize>(
     Ok(())
 }
 
-/// [`two_layer_spectrum`] of a network, over a batch of
-/// `B` samples, in a scratch of [`two_layer_spectrum_scratch`] of the batch and the hidden units. A
-/// network that is not two linear layers without biases does not compile.
+/// [`two_layer_spectrum`] of a network, over a batch of `B` samples, in a scratch of
+/// [`two_layer_spectrum_scratch`](crate::dynamics::spectrum::two_layer_spectrum_scratch) of the
+/// batch and the hidden units. A network that is not two linear layers without biases does not
+/// compile.
 ///
 /// ```
 /// use nanocurv::dynamics::spectrum::two_layer_spectrum_scratch;
