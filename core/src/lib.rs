@@ -13,6 +13,7 @@ pub mod error;
 pub mod fixed;
 pub mod kfac;
 pub mod kron;
+pub mod laplace;
 pub mod linalg;
 pub mod matrix;
 pub mod network;

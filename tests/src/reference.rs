@@ -5,7 +5,7 @@ use crate::mat;
 use nanocurv::network::{Activation, Layer, Loss, Reduction, Targets};
 use nanocurv::{Mat, linalg};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The cases with `expected` arrays.
 pub const CASES: [&str; 6] =
@@ -72,49 +72,106 @@ fn npy(path: PathBuf) -> (Vec<u64>, Vec<f64>) {
     (shape, values)
 }
 
+/// The folder of a case and its description.
+fn open(name: &str) -> (PathBuf, serde_json::Value) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../cli/data/reference").join(name);
+    let text = fs::read_to_string(folder.join("case.json")).expect("case.json");
+    let case = serde_json::from_str(&text).expect("JSON");
+    (folder, case)
+}
+
+fn layers(case: &serde_json::Value) -> Vec<Layer> {
+    let sizes: Vec<usize> =
+        case["sizes"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as usize).collect();
+    let acts: Vec<&str> =
+        case["acts"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    let bias = case["bias"].as_bool().unwrap_or(true);
+    sizes
+        .windows(2)
+        .enumerate()
+        .map(|(l, w)| {
+            let activation = acts.get(l).map_or(Activation::Identity, |name| {
+                *Activation::ALL.iter().find(|a| a.name() == *name).expect("activation")
+            });
+            Layer::new(w[0], w[1], activation).with_bias(bias)
+        })
+        .collect()
+}
+
+fn theta(folder: &Path, case: &serde_json::Value) -> Vec<f64> {
+    let bytes = fs::read(folder.join("net.safetensors")).expect("net");
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
+    let names = case["parameter_names"].as_array().unwrap();
+    names
+        .iter()
+        .flat_map(|name| {
+            let tensor = tensors.tensor(name.as_str().unwrap()).expect("tensor");
+            let data = tensor.data().as_chunks::<8>().0;
+            data.iter().map(|b| f64::from_le_bytes(*b)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The cases of the posterior, by laplace-torch.
+pub const POSTERIOR_CASES: [&str; 3] = ["lap_regression", "lap_two_outputs", "lap_classifier"];
+
+/// A network, its training data, test inputs and the arrays of its posteriors.
+pub struct PosteriorCase {
+    folder: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// The layers.
+    pub layers: Vec<Layer>,
+    /// The parameters, in PyTorch's order.
+    pub theta: Vec<f64>,
+    /// The loss.
+    pub loss: Loss,
+    /// The training data.
+    pub data: Batch,
+    /// The test inputs, sample after sample.
+    pub x: Vec<f64>,
+    /// The prior precision.
+    pub precision: f64,
+    /// The standard deviation of the noise; 1 for classes.
+    pub sigma: f64,
+}
+
+impl PosteriorCase {
+    /// The case of a name.
+    pub fn read(name: &str) -> Self {
+        let (folder, case) = open(name);
+        let (layers, theta) = (layers(&case), theta(&folder, &case));
+        let classes = case["kind"] == "classification";
+        let loss = if classes { Loss::CrossEntropy } else { Loss::Mse };
+        let (shape, x) = npy(folder.join("x.npy"));
+        let (_, y) = npy(folder.join("y.npy"));
+        let labels = if classes { y.iter().map(|v| *v as u32).collect() } else { vec![] };
+        let y = if classes { vec![] } else { y };
+        let data = Batch { x, y, labels, samples: shape[0] as usize };
+        let (_, x) = npy(folder.join("xtest.npy"));
+        let (precision, sigma) = (case["prior"].as_f64().unwrap(), case["sigma"].as_f64().unwrap());
+        Self { folder, name: name.into(), layers, theta, loss, data, x, precision, sigma }
+    }
+
+    /// An expected array, if the case has it.
+    pub fn expected(&self, name: &str) -> Option<Vec<f64>> {
+        let path = self.folder.join("expected").join(format!("{name}.npy"));
+        path.exists().then(|| npy(path).1)
+    }
+}
+
 impl Case {
     /// The case of a name.
     pub fn read(name: &str) -> Self {
-        let folder =
-            PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../cli/data/reference").join(name);
-        let text = fs::read_to_string(folder.join("case.json")).expect("case.json");
-        let case: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let sizes: Vec<usize> = case["sizes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_u64().unwrap() as usize)
-            .collect();
-        let acts: Vec<&str> =
-            case["acts"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
-        let bias = case["bias"].as_bool().unwrap();
-        let layers = sizes
-            .windows(2)
-            .enumerate()
-            .map(|(l, w)| {
-                let activation = acts.get(l).map_or(Activation::Identity, |name| {
-                    *Activation::ALL.iter().find(|a| a.name() == *name).expect("activation")
-                });
-                Layer::new(w[0], w[1], activation).with_bias(bias)
-            })
-            .collect();
+        let (folder, case) = open(name);
+        let layers = layers(&case);
         let loss = match case["loss"].as_str().unwrap() {
             "mse" => Loss::Mse,
             "bce" => Loss::Bce,
             _ => Loss::CrossEntropy,
         };
         let reduction = if case["reduction"] == "mean" { Reduction::Mean } else { Reduction::Sum };
-        let bytes = fs::read(folder.join("net.safetensors")).expect("net");
-        let tensors = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
-        let names = case["parameter_names"].as_array().unwrap();
-        let theta = names
-            .iter()
-            .flat_map(|name| {
-                let tensor = tensors.tensor(name.as_str().unwrap()).expect("tensor");
-                let data = tensor.data().as_chunks::<8>().0;
-                data.iter().map(|b| f64::from_le_bytes(*b)).collect::<Vec<_>>()
-            })
-            .collect();
+        let theta = theta(&folder, &case);
         let batches = case["batches"].as_array().unwrap();
         let batches = (1..=batches.len())
             .map(|k| {

@@ -110,8 +110,21 @@ pub fn accumulate_diagonal<T: Real>(
     let len = accumulate_diagonal_scratch(net.layers(), x.cols());
     let mut scratch = Scratch::new(scratch, len)?;
     let mut batch = Batch::record(net, x, &mut scratch)?;
-    let (tape, squares) = (batch.tape, scratch.rest());
-    for_each_vector(&mut batch, targets, loss, fisher, &mut |batch, pass, share| {
+    add(&mut batch, targets, loss, fisher, weights, diagonal, scratch.rest())
+}
+
+/// The same after a forward pass. `squares`: twice the widest layer, times the samples.
+pub(crate) fn add<T: Real>(
+    batch: &mut Batch<'_, T>,
+    targets: Targets<'_, T>,
+    loss: Loss,
+    fisher: Fisher<'_>,
+    weights: Weights<T>,
+    diagonal: &mut [T],
+    squares: &mut [T],
+) -> Result<(), KfacError> {
+    let tape = batch.tape;
+    for_each_vector(batch, targets, loss, fisher, &mut |batch, pass, share| {
         let keep = if pass == 0 { weights.keep } else { T::ONE };
         batch.backward(&mut |dense, g| {
             let (n, m) = (dense.layer.inputs, dense.layer.outputs);

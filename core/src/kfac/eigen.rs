@@ -78,14 +78,19 @@ pub(crate) fn decompose<'s, T: Real>(
     let mut a = scratch.matrix(n, n)?;
     a.copy_from(factor);
     eigh(a, values, vectors.reborrow(), scratch.rest()).map_err(KfacError::of(side))?;
+    clear_rounding(values);
+    Ok(vectors.into_ref())
+}
+
+/// Eigenvalues, ascending, that are negative within rounding become zero.
+pub(crate) fn clear_rounding<T: Real>(values: &mut [T]) {
     let largest = values.last().copied().unwrap_or(T::ZERO).abs();
-    let rounding = largest * T::EPSILON * T::from_usize(4 * n);
+    let rounding = largest * T::EPSILON * T::from_usize(4 * values.len());
     for v in values.iter_mut().take_while(|v| **v < T::ZERO) {
         if -*v <= rounding {
             *v = T::ZERO;
         }
     }
-    Ok(vectors.into_ref())
 }
 
 /// How the eigenvalues of a block are damped.

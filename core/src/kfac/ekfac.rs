@@ -169,7 +169,7 @@ fn block<'s, T: Real>(
 }
 
 /// `(Q_A^T a_n)^2` for every sample: rows x samples.
-fn rotated_inputs<'s, T: Real>(
+pub(crate) fn rotated_inputs<'s, T: Real>(
     place: &Place,
     scale: Scale<T>,
     x: Mat<'_, T>,

@@ -15,11 +15,11 @@
 mod adam;
 mod average;
 mod damping;
-mod diagonal;
-mod eigen;
-mod ekfac;
+pub(crate) mod diagonal;
+pub(crate) mod eigen;
+pub(crate) mod ekfac;
 mod error;
-mod factors;
+pub(crate) mod factors;
 mod full;
 mod kronecker;
 mod optimizer;
@@ -28,7 +28,7 @@ mod schedule;
 mod series;
 mod settings;
 mod sgd;
-mod statistics;
+pub(crate) mod statistics;
 mod step;
 #[cfg(all(test, feature = "std"))]
 mod tests;

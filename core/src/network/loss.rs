@@ -341,7 +341,7 @@ fn mass<T: Real>(targets: Targets<'_, T>, n: usize) -> T {
     }
 }
 
-fn sigmoid<T: Real>(z: T) -> T {
+pub(crate) fn sigmoid<T: Real>(z: T) -> T {
     T::ONE / (T::ONE + (-z).exp())
 }
 
@@ -351,7 +351,7 @@ fn log_sum_exp<T: Real>(f: &[T]) -> T {
     top + f.iter().fold(T::ZERO, |sum, f| sum + (*f - top).exp()).ln()
 }
 
-fn softmax<T: Real>(f: &[T], p: &mut [T]) {
+pub(crate) fn softmax<T: Real>(f: &[T], p: &mut [T]) {
     let log_sum = log_sum_exp(f);
     p.iter_mut().zip(f).for_each(|(p, f)| *p = (*f - log_sum).exp());
 }

@@ -123,6 +123,19 @@ impl<'a, T: Real> Mlp<'a, T> {
         Ok(Self { theta, ..self })
     }
 
+    /// The layers from `first` on, as a network of their own: of the
+    /// [`features`](super::features) that the layers before them make.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoLayers`] if none is left.
+    pub fn back(self, first: usize) -> Result<Self, NetworkError> {
+        let (before, layers) = self.layers.split_at_checked(first).unwrap_or((self.layers, &[]));
+        let theta = self.theta.part(layer::params(before)..);
+        let scales = self.scales.get(first..).unwrap_or_default();
+        layer::check(layers)?;
+        Ok(Self { layers, theta, scales, evaluate: self.evaluate })
+    }
+
     /// `Ok` if `x` is a batch for this network: inputs x samples, finite, not empty.
     ///
     /// # Errors

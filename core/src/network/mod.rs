@@ -18,5 +18,5 @@ pub use architecture::Architecture;
 pub use layer::Layer;
 pub use loss::{Loss, Reduction, Targets};
 pub use mlp::{Dense, DenseLayer, Mlp, Scale};
-pub use tape::{Order, Tape, forward, forward_scratch, tape_len};
+pub use tape::{Order, Tape, features, forward, forward_scratch, tape_len};
 pub use typed::{AsMat, Network, chain};

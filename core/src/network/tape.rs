@@ -9,7 +9,7 @@
 use super::activation::Jet;
 use super::layer::{self, Layer};
 use super::mlp::Mlp;
-use crate::error::NetworkError;
+use crate::error::{NetworkError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
@@ -192,28 +192,64 @@ const fn hidden_width(layers: &[Layer]) -> usize {
 pub fn forward<T: Real>(
     net: &Mlp<'_, T>,
     x: Mat<'_, T>,
-    mut f: MatMut<'_, T>,
+    f: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), NetworkError> {
+    f.as_ref().check(("f rows", "f columns"), net.outputs(), x.cols())?;
+    run(net, net.depth(), x, f, scratch)
+}
+
+/// The activations behind the first `layers` layers, width x samples: the input of
+/// [`Mlp::back`]. At most all but the last layer, whose outputs have no activation; `scratch`:
+/// [`forward_scratch`].
+///
+/// # Errors
+/// Those of [`forward`]; [`NetworkError::Shape`] for more layers or none.
+pub fn features<T: Real>(
+    net: &Mlp<'_, T>,
+    layers: usize,
+    x: Mat<'_, T>,
+    to: MatMut<'_, T>,
+    scratch: &mut [T],
+) -> Result<(), NetworkError> {
+    let hidden = net.depth().saturating_sub(1);
+    if layers == 0 || layers > hidden {
+        let what = "layers before the features";
+        return Err(ShapeError { what, needed: size(hidden), found: size(layers) }.into());
+    }
+    let width = net.layers().get(layers - 1).map_or(0, |layer| layer.outputs);
+    to.as_ref().check(("features rows", "features columns"), width, x.cols())?;
+    run(net, layers, x, to, scratch)
+}
+
+/// The first `layers` layers.
+#[inline]
+fn run<T: Real>(
+    net: &Mlp<'_, T>,
+    layers: usize,
+    x: Mat<'_, T>,
+    mut to: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
     net.check_batch("x", x)?;
     let batch = x.cols();
-    f.as_ref().check(("f rows", "f columns"), net.outputs(), batch)?;
     let len = hidden_width(net.layers()) * batch;
     let mut scratch = Scratch::new(scratch, forward_scratch(net.layers(), batch))?;
     let (mut here, mut there) = match net.depth() {
         0 | 1 => (&mut [][..], &mut [][..]),
         _ => (scratch.take(len)?, scratch.take(len)?),
     };
-    let last = net.depth() - 1;
-    for dense in net.dense() {
+    for dense in net.dense().take(layers) {
         let (inputs, outputs) = (dense.layer.inputs, dense.layer.outputs);
         let input = if dense.index == 0 { x } else { Mat::of(here, inputs, batch) };
-        if dense.index == last {
-            dense.forward(input, f.reborrow())?;
+        let mut values = if dense.index + 1 == layers {
+            to.reborrow()
         } else {
-            let values = there.part_mut(..outputs * batch);
-            dense.forward(input, MatMut::of(&mut *values, outputs, batch))?;
-            dense.activate(Jet { value: values, first: &mut [], second: &mut [] });
+            MatMut::of(there.part_mut(..outputs * batch), outputs, batch)
+        };
+        dense.forward(input, values.reborrow())?;
+        if dense.index + 1 < net.depth() {
+            dense.activate(Jet { value: values.data(), first: &mut [], second: &mut [] });
         }
         core::mem::swap(&mut here, &mut there);
     }

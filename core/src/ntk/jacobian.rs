@@ -41,7 +41,13 @@ pub fn jacobian<T: Real>(
 }
 
 /// `d f_o(x_n) / d theta`
-fn gradient<T: Real>(net: &Mlp<'_, T>, tape: &Tape<'_, T>, n: usize, o: usize, to: &mut [T]) {
+pub(crate) fn gradient<T: Real>(
+    net: &Mlp<'_, T>,
+    tape: &Tape<'_, T>,
+    n: usize,
+    o: usize,
+    to: &mut [T],
+) {
     let last = net.depth() - 1;
     to.fill(T::ZERO);
     for dense in net.dense() {

@@ -21,7 +21,7 @@
 //!
 //! The layout of the full kernel is `(N, O, M, O)`; it is not symmetric in (a, b) for i != j.
 
-mod jacobian;
+pub(crate) mod jacobian;
 mod tape;
 mod tile;
 
