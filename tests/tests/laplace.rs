@@ -117,7 +117,7 @@ fn said<T: Real>(
     for _ in 0..2 {
         // The second time as the first: a query changes nothing.
         let mean = mat_mut(&mut mean, o, m);
-        laplace::predict(net, &posterior, test, mean, &mut covariance, &mut scratch).unwrap();
+        posterior.predict(net, test, mean, &mut covariance, &mut scratch).unwrap();
     }
     let mut probit = vec![T::NAN; o * m];
     for ((mean, covariance), to) in

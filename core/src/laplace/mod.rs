@@ -37,7 +37,7 @@ pub use error::LaplaceError;
 pub use evidence::{Evidence, Fit, Stop, Tuned, Tuning, evidence, maximize, maximize_scratch};
 pub use novelty::{Novelty, novelty};
 pub use posterior::{Posterior, posterior_len, sample_scratch};
-pub use predict::{predict, predict_scratch};
+pub use predict::predict_scratch;
 pub use prior::{Per, Prior, inverse_noise};
 pub use spectrum::{
     Spectrum, correct, correct_scratch, decompose, decompose_scratch, spectrum_len,

@@ -14,6 +14,7 @@ use super::error::LaplaceError;
 use super::posterior::Posterior;
 use super::sums::Structure;
 use crate::error::ShapeError;
+use crate::kfac::Bias;
 use crate::kfac::diagonal::squares;
 use crate::kfac::ekfac::rotated_inputs;
 use crate::linalg::gemm_tn;
@@ -24,7 +25,7 @@ use crate::ntk::{Directions, Tape, tape_len};
 use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
 
-/// Scratch of [`predict`] for `batch` samples.
+/// Scratch of [`Posterior::predict`] for `batch` samples.
 pub const fn predict_scratch(layers: &[Layer], structure: Structure, batch: usize) -> usize {
     let (n, m) = (layer::max_homogeneous_inputs(layers), layer::max_outputs(layers));
     let outputs = layer::outputs(layers);
@@ -43,66 +44,45 @@ const fn last_signals(layers: &[Layer]) -> usize {
     layer::outputs(layers) * layer::outputs(layers)
 }
 
-/// `mean = f(x)`, outputs x samples, and the covariance of the outputs of each sample, one O x O
-/// matrix after the other. No query changes the posterior.
-///
-/// `x`: inputs x samples; `covariance`: O O N; `scratch`: [`predict_scratch`].
-///
-/// # Errors
-/// [`LaplaceError`] if network, posterior, data, results or scratch do not fit together.
-pub fn predict<T: Real>(
-    net: &Mlp<'_, T>,
-    posterior: &Posterior<'_, T>,
-    x: Mat<'_, T>,
-    mean: MatMut<'_, T>,
-    covariance: &mut [T],
-    scratch: &mut [T],
-) -> Result<(), LaplaceError> {
-    let (layers, samples, outputs) = (net.layers(), x.cols(), net.outputs());
-    check_layers(layers, posterior.layers)?;
-    mean.as_ref().check(("mean rows", "mean samples"), outputs, samples)?;
-    ShapeError::check("covariance", outputs * outputs * samples, covariance.len())?;
-    let needed = predict_scratch(layers, posterior.structure, samples);
-    let mut scratch = Scratch::new(scratch, needed)?;
-    let storage = scratch.take(tape_len(layers, Directions::Each, samples))?;
-    let tape = Tape::record(net, Directions::Each, x, storage)?;
-    let scratch = scratch.rest();
-    covariance.fill(T::ZERO);
-    match posterior.structure {
-        Structure::Full => full(net, posterior, &tape, covariance, scratch)?,
-        Structure::Kronecker(bias) | Structure::Ekfac(bias) => {
-            let mut blocks = posterior.blocks(bias).peekable();
-            for dense in net.dense() {
-                while let Some(block) = blocks.next_if(|b| b.place.index == dense.index) {
-                    let (n, m) = (block.place.rows(), block.place.cols());
-                    let (a, rest) = scratch.cut_mut(n * samples);
-                    let x = tape.input(dense.index);
-                    let a = rotated_inputs(&block.place, dense.scale, x, block.input, a)?;
-                    let mut rest = Scratch::new(rest, 0)?;
-                    let mut w = rest.matrix(m, samples)?;
-                    gemm_tn(T::ONE, block.variances, a, T::ZERO, w.reborrow())?;
-                    let signals = if dense.index + 1 == net.depth() {
-                        // Q_G^T e_o, for every sample.
-                        let mut to = rest.matrix(m, m)?;
-                        to.copy_transposed(block.output);
-                        to.into_ref()
-                    } else {
-                        let mut to = rest.matrix(m, outputs * samples)?;
-                        let signals = each_direction(&tape, &dense, outputs);
-                        gemm_tn(T::ONE, block.output, signals, T::ZERO, to.reborrow())?;
-                        to.into_ref()
-                    };
-                    add(w.as_ref(), signals, outputs, covariance);
-                }
+impl<T: Real> Posterior<'_, T> {
+    /// `mean = f(x)`, outputs x samples, and the covariance of the outputs of each sample, one
+    /// O x O matrix after the other. No query changes the posterior.
+    ///
+    /// `x`: inputs x samples; `covariance`: O O N; `scratch`: [`predict_scratch`].
+    ///
+    /// # Errors
+    /// [`LaplaceError`] if network, posterior, data, results or scratch do not fit together.
+    pub fn predict(
+        &self,
+        net: &Mlp<'_, T>,
+        x: Mat<'_, T>,
+        mean: MatMut<'_, T>,
+        covariance: &mut [T],
+        scratch: &mut [T],
+    ) -> Result<(), LaplaceError> {
+        let (layers, samples, outputs) = (net.layers(), x.cols(), net.outputs());
+        check_layers(layers, self.layers)?;
+        mean.as_ref().check(("mean rows", "mean samples"), outputs, samples)?;
+        ShapeError::check("covariance", outputs * outputs * samples, covariance.len())?;
+        let needed = predict_scratch(layers, self.structure, samples);
+        let mut scratch = Scratch::new(scratch, needed)?;
+        let storage = scratch.take(tape_len(layers, Directions::Each, samples))?;
+        let tape = Tape::record(net, Directions::Each, x, storage)?;
+        let scratch = scratch.rest();
+        covariance.fill(T::ZERO);
+        match self.structure {
+            Structure::Full => full(net, self, &tape, covariance, scratch)?,
+            Structure::Kronecker(bias) | Structure::Ekfac(bias) => {
+                kronecker(net, self, bias, &tape, covariance, scratch)?;
             }
+            Structure::Diagonal => diagonal(net, self.data, &tape, covariance, scratch)?,
         }
-        Structure::Diagonal => diagonal(net, posterior.data, &tape, covariance, scratch)?,
+        if let Some(last) = net.dense().next_back() {
+            last.forward(tape.input(last.index), mean)?;
+        }
+        mirror(outputs, covariance);
+        Ok(())
     }
-    if let Some(last) = net.dense().next_back() {
-        last.forward(tape.input(last.index), mean)?;
-    }
-    mirror(outputs, covariance);
-    Ok(())
 }
 
 /// The posterior is one of this network.
@@ -151,6 +131,42 @@ fn mirror<T: Real>(outputs: usize, covariance: &mut [T]) {
             MatMut::of(c, outputs, outputs).mirror_lower();
         }
     }
+}
+
+fn kronecker<T: Real>(
+    net: &Mlp<'_, T>,
+    posterior: &Posterior<'_, T>,
+    bias: Bias,
+    tape: &Tape<'_, T>,
+    covariance: &mut [T],
+    scratch: &mut [T],
+) -> Result<(), LaplaceError> {
+    let (samples, outputs) = (tape.batch(), net.outputs());
+    let mut blocks = posterior.blocks(bias).peekable();
+    for dense in net.dense() {
+        while let Some(block) = blocks.next_if(|b| b.place.index == dense.index) {
+            let (n, m) = (block.place.rows(), block.place.cols());
+            let (a, rest) = scratch.cut_mut(n * samples);
+            let x = tape.input(dense.index);
+            let a = rotated_inputs(&block.place, dense.scale, x, block.input, a)?;
+            let mut rest = Scratch::new(rest, 0)?;
+            let mut w = rest.matrix(m, samples)?;
+            gemm_tn(T::ONE, block.variances, a, T::ZERO, w.reborrow())?;
+            let signals = if dense.index + 1 == net.depth() {
+                // Q_G^T e_o, for every sample.
+                let mut to = rest.matrix(m, m)?;
+                to.copy_transposed(block.output);
+                to.into_ref()
+            } else {
+                let mut to = rest.matrix(m, outputs * samples)?;
+                let signals = each_direction(tape, &dense, outputs);
+                gemm_tn(T::ONE, block.output, signals, T::ZERO, to.reborrow())?;
+                to.into_ref()
+            };
+            add(w.as_ref(), signals, outputs, covariance);
+        }
+    }
+    Ok(())
 }
 
 fn diagonal<T: Real>(

@@ -18,7 +18,7 @@ use super::prior::{inverse_noise, positive};
 use crate::error::{NonFiniteError, ShapeError, size};
 use crate::linalg::{axpy, dot};
 use crate::matrix::Mat;
-use crate::network::{DenseLayer, Layer};
+use crate::network::{Layer, Scale};
 use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
 
@@ -38,6 +38,7 @@ pub const fn stream_scratch(last: &Layer) -> usize {
 pub struct Stream<'s, T> {
     state: &'s mut [T],
     last: Layer,
+    scale: Scale<T>,
     noise: T,
     forgetting: T,
 }
@@ -90,7 +91,13 @@ impl<'s, T: Real> Stream<'s, T> {
         if let Some(index) = negative {
             return Err(LaplaceError::Indefinite { layer: 0, index: size(index) });
         }
-        Ok(Self { state, last: *last, noise: sigma * sigma, forgetting: T::ONE })
+        let (scale, noise) = (Scale::STANDARD, sigma * sigma);
+        Ok(Self { state, last: *last, scale, noise, forgetting: T::ONE })
+    }
+
+    /// The same for a layer with scales: those of the network.
+    pub fn with_scale(self, scale: Scale<T>) -> Self {
+        Self { scale, ..self }
     }
 
     /// The same with the forgetting factor rho.
@@ -110,22 +117,26 @@ impl<'s, T: Real> Stream<'s, T> {
         self.state
     }
 
-    /// The outputs at `features` and `a^T P^-1 a`, the variance of each. `last`: the layer with its
-    /// weights now; `scratch`: [`stream_scratch`].
+    /// The outputs at `features` and `a^T P^-1 a`, the variance of each. `theta`: the last layer's
+    /// parameters, its weights row-major and its bias: the tail of the network's; `scratch`:
+    /// [`stream_scratch`].
     ///
     /// # Errors
     /// [`LaplaceError`] if a size does not fit.
     pub fn predict(
         &self,
-        last: &DenseLayer<'_, T>,
+        theta: &[T],
         features: &[T],
         mean: &mut [T],
         scratch: &mut [T],
     ) -> Result<T, LaplaceError> {
-        ShapeError::check("mean", self.last.outputs, mean.len())?;
+        let (inputs, outputs) = (self.last.inputs, self.last.outputs);
+        ShapeError::check("last layer's parameters", self.last.params(), theta.len())?;
+        ShapeError::check("mean", outputs, mean.len())?;
         let mut scratch = Scratch::new(scratch, stream_scratch(&self.last))?;
-        let a = self.homogeneous(last, features, &mut scratch)?;
-        outputs(last.weights, last.bias, a, mean);
+        let a = self.homogeneous(features, &mut scratch)?;
+        let (weights, bias) = theta.cut(inputs * outputs);
+        forward(Mat::of(weights, inputs, outputs), bias, a, mean);
         let spread = columns(self.state).fold(T::ZERO, |sum, column| {
             let (d, f) = projection(column, a);
             sum + d * f * f
@@ -133,8 +144,7 @@ impl<'s, T: Real> Stream<'s, T> {
         Ok(spread)
     }
 
-    /// Learns from one sample: moves the last layer's weights, `theta` (its weights row-major, then
-    /// its bias: the tail of the network's), and the state. `last`: the layer's scales; `target`:
+    /// Learns from one sample: moves the last layer's parameters, `theta`, and the state. `target`:
     /// a value an output; `scratch`: [`stream_scratch`].
     ///
     /// # Errors
@@ -143,7 +153,6 @@ impl<'s, T: Real> Stream<'s, T> {
     /// has changed then.
     pub fn update(
         &mut self,
-        last: &DenseLayer<'_, T>,
         features: &[T],
         target: &[T],
         theta: &mut [T],
@@ -154,10 +163,10 @@ impl<'s, T: Real> Stream<'s, T> {
         ShapeError::check("target", m, target.len())?;
         NonFiniteError::check("target", target)?;
         let mut scratch = Scratch::new(scratch, stream_scratch(&self.last))?;
-        let a = self.homogeneous(last, features, &mut scratch)?;
+        let a = self.homogeneous(features, &mut scratch)?;
         let (gain, error) = (scratch.take(n)?, scratch.take(m)?);
         let (weights, bias) = theta.cut_mut(self.last.inputs * m);
-        outputs(Mat::of(weights, self.last.inputs, m), bias, a, error);
+        forward(Mat::of(weights, self.last.inputs, m), bias, a, error);
         error.iter_mut().zip(target).for_each(|(e, y)| *e = *y - *e);
         self.check_growth(a)?;
         // The sigma^2 + the variances of the directions so far; `gain` collects P^-1 a.
@@ -198,14 +207,13 @@ impl<'s, T: Real> Stream<'s, T> {
     /// `(s x, t)`
     fn homogeneous<'c>(
         &self,
-        last: &DenseLayer<'_, T>,
         features: &[T],
         scratch: &mut Scratch<'c, T>,
     ) -> Result<&'c [T], LaplaceError> {
         ShapeError::check("features", self.last.inputs, features.len())?;
         NonFiniteError::check("features", features)?;
         let a = scratch.take(self.last.homogeneous_inputs())?;
-        let with_bias = features.iter().map(|x| last.scale.weight * *x).chain([last.scale.bias]);
+        let with_bias = features.iter().map(|x| self.scale.weight * *x).chain([self.scale.bias]);
         a.iter_mut().zip(with_bias).for_each(|(a, v)| *a = v);
         Ok(a)
     }
@@ -238,7 +246,7 @@ fn projection<T: Real>(column: &[T], a: &[T]) -> (T, T) {
 }
 
 /// `f = W a`
-fn outputs<T: Real>(weights: Mat<'_, T>, bias: &[T], a: &[T], to: &mut [T]) {
+fn forward<T: Real>(weights: Mat<'_, T>, bias: &[T], a: &[T], to: &mut [T]) {
     let (x, t) = a.cut(weights.rows());
     let t = t.first().copied().unwrap_or(T::ZERO);
     for (o, (to, w)) in to.iter_mut().zip(weights.columns()).enumerate() {
