@@ -14,6 +14,7 @@ pub mod export;
 pub mod jacobian;
 pub mod kfac;
 pub mod kron;
+pub mod laplace;
 pub mod man;
 pub mod ntk;
 pub mod plan;
@@ -67,6 +68,8 @@ pub enum Command {
     Kfac(kfac::Args),
     /// Kronecker products: apply, solve, dense, info, nearest, fit
     Kron(kron::Args),
+    /// The posterior of a network: fit, predict, sample
+    Laplace(laplace::Args),
     /// Learning dynamics of two-layer linear networks and double descent
     Dynamics(dynamics::Args),
     /// Print the completions for a shell
@@ -91,6 +94,7 @@ impl Command {
             Self::Curvature(args) => args.dispatch(session),
             Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
+            Self::Laplace(args) => args.run(session),
             Self::Dynamics(args) => args.run(session),
             Self::Completions(args) => args.run(Cli::command()),
             Self::Man(args) => args.run(Cli::command()),

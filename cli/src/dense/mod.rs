@@ -13,6 +13,7 @@ pub mod fisher;
 mod jacobian;
 pub mod kfac;
 pub mod kron;
+pub mod laplace;
 mod loss;
 mod network;
 mod ntk;

@@ -10,6 +10,7 @@ use nanocurv::dynamics::DynamicsError;
 use nanocurv::error::{LinalgError, NetworkError, NonFiniteError, ScratchError, ShapeError};
 use nanocurv::kfac::KfacError;
 use nanocurv::kron::KronError;
+use nanocurv::laplace::LaplaceError;
 
 use super::shape::Shape;
 
@@ -87,6 +88,7 @@ of_the_core!(
     DynamicsError,
     KfacError,
     KronError,
+    LaplaceError,
     LinalgError,
     NetworkError,
     NonFiniteError,

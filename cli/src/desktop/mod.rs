@@ -41,6 +41,7 @@ pub mod jacobian;
 pub mod kernel;
 pub mod kfac;
 pub mod kron;
+pub mod laplace;
 mod mirror;
 pub mod network;
 pub mod plan;

@@ -219,6 +219,21 @@ impl<T: Float> Network<T> {
         })
     }
 
+    /// The layers from `first` on as a network of their own, of the features that the layers
+    /// before them make.
+    #[must_use]
+    pub fn back(&self, first: usize) -> Self {
+        let before: usize = self.layers.iter().take(first).map(Layer::params).sum();
+        Self {
+            name: self.name.clone(),
+            shapes: self.shapes[first..].to_vec(),
+            theta: self.theta[before..].to_vec(),
+            layers: self.layers[first..].to_vec(),
+            factors: self.factors[first..].to_vec(),
+            scales: self.scales[first..].to_vec(),
+        }
+    }
+
     /// The widths, inputs first.
     pub fn arch(&self) -> Arch {
         Arch(std::iter::once(self.inputs()).chain(self.layers.iter().map(|l| l.outputs)).collect())

@@ -20,6 +20,7 @@ pub mod csv;
 pub mod network;
 pub mod npy;
 pub mod npz;
+pub mod posterior;
 pub mod rust;
 pub mod safetensors;
 mod unfinished;

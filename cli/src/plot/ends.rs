@@ -34,6 +34,11 @@ pub(super) fn of(panel: &Panel) -> [(f64, f64); 2] {
                 base |= filled;
             }
             Layer::Points { points, .. } => both(points, sx, sy, &mut xs, &mut ys),
+            Layer::Band { edges, .. } => {
+                for (x, low, high) in edges {
+                    both(&[(*x, *low), (*x, *high)], sx, sy, &mut xs, &mut ys);
+                }
+            }
             Layer::Stems { points, .. } => {
                 both(points, sx, sy, &mut xs, &mut ys);
                 base = true;

@@ -46,6 +46,7 @@ pub(super) fn draw(
         drawn |= match layer {
             Layer::Line { points, filled, .. } => line(canvas, frame, points, *filled, look)?,
             Layer::Points { points, .. } => dots(canvas, frame, points, look)?,
+            Layer::Band { edges, .. } => band(canvas, frame, edges, look)?,
             Layer::Stems { points, .. } => stems(canvas, frame, points, look)?,
             Layer::Rug { at, .. } => rug(canvas, frame, at, look)?,
             Layer::Bars { bars, .. } => {
@@ -107,6 +108,25 @@ fn line(
             for at in pixels.into_iter().filter(|&at| inside(frame, at)) {
                 canvas.marker(at, look.marker, DOT, colour)?;
             }
+        }
+    }
+    Ok(drawn)
+}
+
+fn band(canvas: &Canvas<'_>, frame: &Frame, edges: &[(f64, f64, f64)], look: Look) -> Result<bool> {
+    let place =
+        |(x, low, high): &(f64, f64, f64)| Some((frame.place(*x, *low)?, frame.place(*x, *high)?));
+    let mut drawn = false;
+    for run in edges.split(|edge| place(edge).is_none()) {
+        let pixels: Vec<(Point, Point)> = run.iter().filter_map(place).collect();
+        let upper = pixels.iter().map(|(_, high)| *high);
+        let lower = pixels.iter().rev().map(|(low, _)| *low);
+        let inside = upper
+            .chain(lower)
+            .map(|(x, y)| (x.clamp(frame.left, frame.right()), y.clamp(frame.top, frame.bottom())));
+        if pixels.len() > 1 {
+            canvas.polygon(&inside.collect::<Vec<_>>(), look.colour, SHADE)?;
+            drawn = true;
         }
     }
     Ok(drawn)

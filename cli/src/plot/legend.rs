@@ -12,6 +12,7 @@ use super::style::{FRAME, LABEL, Look};
 pub(super) enum Swatch {
     Line(Look),
     Area(Look),
+    Band(Look),
     Points(Look),
     Bar(Look),
     Stem(Look),
@@ -22,7 +23,7 @@ pub(super) enum Swatch {
 impl Swatch {
     pub fn width(self) -> f64 {
         match self {
-            Self::Line(_) | Self::Area(_) | Self::Level => 28.0,
+            Self::Line(_) | Self::Area(_) | Self::Band(_) | Self::Level => 28.0,
             Self::Rug(_) => 20.0,
             Self::Points(_) | Self::Bar(_) | Self::Stem(_) => 14.0,
         }
@@ -38,6 +39,9 @@ impl Swatch {
                 let (top, bottom) = (y - 4.0, y + 5.0);
                 canvas.rectangle((x, top), (end, bottom), look.colour, layers::SHADE)?;
                 canvas.dashed(&[(x, top), (end, top)], look.colour, layers::LINE, look.dash)
+            }
+            Self::Band(look) => {
+                canvas.rectangle((x, y - 5.0), (end, y + 5.0), look.colour, layers::SHADE)
             }
             Self::Points(look) => canvas.marker((middle, y), look.marker, layers::DOT, look.colour),
             Self::Bar(look) => canvas.rectangle((x, y - 5.0), (end, y + 5.0), look.colour, 0.9),
@@ -69,6 +73,7 @@ pub(super) fn entries(panel: &Panel, room: f64) -> Vec<Entry> {
             Layer::Line { name, filled: false, .. } => add(Swatch::Line(look), name),
             Layer::Line { name, filled: true, .. } => add(Swatch::Area(look), name),
             Layer::Points { name, .. } => add(Swatch::Points(look), name),
+            Layer::Band { name, .. } => add(Swatch::Band(look), name),
             Layer::Bars { name, .. } => add(Swatch::Bar(look), name),
             Layer::Stems { name, .. } => add(Swatch::Stem(look), name),
             Layer::Rug { name, .. } => add(Swatch::Rug(look), name),

@@ -22,6 +22,11 @@ pub(super) enum Layer {
         name: String,
         points: Vec<(f64, f64)>,
     },
+    /// The area between two lines: place, lower, upper.
+    Band {
+        name: String,
+        edges: Vec<(f64, f64, f64)>,
+    },
     /// Base, then vector, both in the units of the axes.
     Arrows {
         arrows: Vec<[f64; 4]>,
@@ -290,6 +295,13 @@ impl Panel {
     /// Points at `(x[i], y[i])`.
     pub fn points(mut self, name: impl Into<String>, x: &[f64], y: &[f64]) -> Self {
         self.layers.push(Layer::Points { name: name.into(), points: pairs(x, y) });
+        self
+    }
+
+    /// The area between `(x[i], low[i])` and `(x[i], high[i])`.
+    pub fn band(mut self, name: impl Into<String>, x: &[f64], low: &[f64], high: &[f64]) -> Self {
+        let edges = x.iter().zip(low).zip(high).map(|((x, low), high)| (*x, *low, *high)).collect();
+        self.layers.push(Layer::Band { name: name.into(), edges });
         self
     }
 
