@@ -9,6 +9,7 @@ mod endings;
 mod export;
 mod inputs;
 mod kron;
+mod laplace;
 mod plan;
 mod results;
 mod train;

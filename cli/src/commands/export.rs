@@ -8,7 +8,7 @@ use heck::ToUpperCamelCase;
 
 use crate::args::{NetArgs, OutputArgs};
 use crate::desktop::network::Parameterization;
-use crate::io::{self, rust};
+use crate::io::{self, posterior, rust};
 use crate::report::Report;
 use crate::session::{Outcome, Session};
 
@@ -17,15 +17,21 @@ use crate::session::{Outcome, Session};
 #[command(
     after_help = "Result: a Rust source file with the line `mlp! { pub NAME: .. }` and the array \
 `THETA` in single precision, PyTorch's order; every number round-trips. Add it to a firmware \
-crate as a module. The scales of the ntk parameterization are multiplied into the numbers.
+crate as a module. The scales of the ntk parameterization are multiplied into the numbers. With \
+--posterior also `POSTERIOR`, `POSTERIOR_LAYERS`, `STRUCTURE` and `NOISE`, for \
+`nanocurv::laplace::Posterior::from_exported`.
 
 Examples:
   nanocurv export --net net.safetensors --activation tanh --out src/sensor.rs
+  nanocurv export --net net.safetensors --activation tanh --posterior post.npz --out src/sensor.rs
   nanocurv export --net net.safetensors --activation relu,tanh --name Gauge"
 )]
 pub struct Args {
     #[command(flatten)]
     net: NetArgs,
+    /// Write this posterior beside the parameters: what `laplace fit --out` wrote
+    #[arg(long, value_name = "FILE.npz")]
+    posterior: Option<PathBuf>,
     /// The network's name in Rust [default: FILE's in CamelCase]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -48,9 +54,20 @@ impl Args {
         let net = session.read(|| self.net.read::<f64>())?;
         let (theta, rounded) = rust::single(&net)?;
         let file = self.net.net.file_name().unwrap_or_default().to_string_lossy();
-        let source = rust::write(&name, &net, &theta, &self.command(), &file);
+        let mut source = rust::write(&name, &net, &theta, &self.command(), &file);
         if rounded > 0 {
             session.note(&format!("{rounded} of {} parameters were rounded to f32", theta.len()));
+        }
+        if let Some(path) = &self.posterior {
+            let posterior = session.read(|| posterior::load::<f64>(path))?;
+            posterior.check(&net)?;
+            let numbers = posterior.standard(&net);
+            let (numbers, rounded) = rust::rounded(&path.display().to_string(), &numbers)?;
+            source.push_str(&rust::posterior(&name, &posterior, &numbers));
+            session.note(&format!(
+                "{rounded} of {} numbers of the posterior were rounded to f32",
+                numbers.len()
+            ));
         }
         let mut report = Report::new();
         report.word("name", &name).word("arch", net.arch().to_string());
@@ -93,6 +110,9 @@ impl Args {
         if self.net.parameterization == Parameterization::Ntk {
             let (w, b) = (self.net.sigma_w, self.net.sigma_b);
             let _ = write!(command, " --parameterization ntk --sigma-w {w} --sigma-b {b}");
+        }
+        if let Some(posterior) = &self.posterior {
+            let _ = write!(command, " --posterior {}", word(posterior));
         }
         if let Some(name) = &self.name {
             let _ = write!(command, " --name {name}");

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, ensure};
 
-use crate::desktop::Network;
+use crate::desktop::laplace::{Posterior, StructureKind};
+use crate::desktop::{Float, Network};
 
 /// Where a line of the file is broken.
 const WIDTH: usize = 100;
@@ -43,6 +44,58 @@ pub fn write(name: &str, net: &Network<f64>, theta: &[f32], command: &str, file:
     }
     text.push_str("];\n");
     text
+}
+
+/// The source of a posterior of the network `name`, behind that network's own; `numbers` are
+/// [`Posterior::standard`](crate::desktop::laplace::Posterior::standard) in single precision.
+pub fn posterior<T: Float>(name: &str, posterior: &Posterior<T>, numbers: &[f32]) -> String {
+    let bias = if posterior.separate_bias { "Separate" } else { "Joint" };
+    let structure = match posterior.structure {
+        StructureKind::Full => "Full".to_owned(),
+        StructureKind::Kron => format!("Kronecker(nanocurv::kfac::Bias::{bias})"),
+        StructureKind::Ekfac => format!("Ekfac(nanocurv::kfac::Bias::{bias})"),
+        StructureKind::Diagonal => "Diagonal".to_owned(),
+    };
+    let network = format!("<{name} as nanocurv::network::Network>");
+    let (of, layers) = if posterior.last_layer {
+        ("the last layer of ", format!("{network}::LAYERS.split_at({network}::LAYERS.len() - 1).1"))
+    } else {
+        ("", format!("{network}::LAYERS"))
+    };
+    let mut text = format!("\n/// The layers that [`POSTERIOR`] is over: {of}[`{name}`].\n");
+    let _ = writeln!(
+        text,
+        "pub const POSTERIOR_LAYERS: &[nanocurv::network::Layer] =\n    {layers};\n"
+    );
+    let _ = writeln!(text, "/// What [`POSTERIOR`] knows of the curvature.");
+    let _ = writeln!(text, "pub const STRUCTURE: nanocurv::laplace::Structure =");
+    let _ = writeln!(text, "    nanocurv::laplace::Structure::{structure};\n");
+    let _ = writeln!(text, "/// The standard deviation of an observation; 1 for classes.");
+    let _ = writeln!(text, "pub const NOISE: f32 = {:?};\n", posterior.noise as f32);
+    let _ = writeln!(text, "/// The posterior of the parameters: what");
+    let _ = writeln!(text, "/// `nanocurv::laplace::Posterior::from_exported` takes.");
+    text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
+    let count = "nanocurv::laplace::posterior_len(POSTERIOR_LAYERS, STRUCTURE)";
+    let _ = writeln!(text, "pub static POSTERIOR: [f32; {count}] = [");
+    numbers.chunks(8).for_each(|row| self::numbers(&mut text, row));
+    text.push_str("];\n");
+    text
+}
+
+/// Numbers in single precision, and how many of them are not what they were.
+///
+/// # Errors
+/// If one is beyond single precision.
+pub fn rounded(what: &str, values: &[f64]) -> Result<(Vec<f32>, usize)> {
+    let mut count = 0;
+    let mut single = Vec::with_capacity(values.len());
+    for (index, exact) in values.iter().enumerate() {
+        let value = *exact as f32;
+        ensure!(value.is_finite(), "{what}: number {index}: {exact:e} is beyond the range of f32");
+        count += usize::from(f64::from(value) != *exact);
+        single.push(value);
+    }
+    Ok((single, count))
 }
 
 /// One line or more of numbers, each the shortest literal that reads back as the same bits.

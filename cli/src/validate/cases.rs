@@ -46,6 +46,37 @@ pub fn file(path: &str) -> Result<&'static [u8]> {
     Ok(file.contents())
 }
 
+/// The hidden activations of a case.
+fn hidden(json: &Value) -> Result<Vec<Activation>> {
+    let names = json["acts"].as_array().cloned().unwrap_or_default();
+    let names: Vec<_> = names.iter().map(|a| a.as_str().unwrap_or_default()).collect();
+    Ok(activations(&names)?)
+}
+
+/// The network in the folder `name`, whose description is `json`.
+///
+/// # Errors
+/// If the embedded file is damaged.
+pub fn network<T: Float>(name: &str, json: &Value) -> Result<Network<T>> {
+    of_file(name, &hidden(json)?)
+}
+
+fn of_file<T: Float>(name: &str, activations: &[Activation]) -> Result<Network<T>> {
+    let path = format!("{name}/net.safetensors");
+    let state = io::network::parse(Path::new(&path), || Ok(file(&path)?.to_vec()))?;
+    Ok(Network::new(path, state, activations)?)
+}
+
+/// An embedded array as a matrix; one axis or none is a column.
+///
+/// # Errors
+/// If there is none.
+pub fn matrix<T: Float>(path: &str) -> Result<Array2<T>> {
+    let array = npy::read(file(path)?)?;
+    let rows = array.shape().first().copied().unwrap_or(1);
+    Ok(array::matrix(rows, array.len() / rows.max(1), array.to_vec()))
+}
+
 /// A choice by its name in a case.
 fn choice<C: Choice>(name: &Value) -> Result<C> {
     let name = name.as_str().unwrap_or_default();
@@ -72,9 +103,7 @@ impl Case {
             |key| list(key).iter().filter_map(Value::as_u64).map(|i| i as usize).collect();
         Ok(Self {
             name,
-            activations: activations(
-                &list("acts").iter().map(|a| a.as_str().unwrap_or_default()).collect::<Vec<_>>(),
-            )?,
+            activations: hidden(&json)?,
             loss: choice(&json["loss"])?,
             reduction: choice(&json["reduction"])?,
             rows: indices("rows"),
@@ -88,9 +117,7 @@ impl Case {
     /// # Errors
     /// If the embedded file is damaged.
     pub fn net<T: Float>(&self) -> Result<Network<T>> {
-        let path = format!("{}/net.safetensors", self.name);
-        let state = io::network::parse(Path::new(&path), || Ok(file(&path)?.to_vec()))?;
-        Ok(Network::new(path, state, &self.activations)?)
+        of_file(self.name, &self.activations)
     }
 
     /// An array of the case, e.g. `x1`, `v`, `expected/ntk_full`.
@@ -119,9 +146,7 @@ impl Case {
     /// # Errors
     /// If there is none.
     pub fn matrix<T: Float>(&self, name: &str) -> Result<Array2<T>> {
-        let array = self.array(name)?;
-        let rows = array.shape().first().copied().unwrap_or(1);
-        Ok(array::matrix(rows, array.len() / rows.max(1), array.to_vec()))
+        matrix(&format!("{}/{name}.npy", self.name))
     }
 
     /// The matrices `x1`, `x2`, ... of all its batches, one below the other.

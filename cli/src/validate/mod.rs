@@ -17,15 +17,23 @@ mod check;
 mod curvature;
 mod kfac;
 mod kron;
+mod laplace;
 mod ntk;
 mod references;
 
 /// The checks of all topics.
 fn all() -> Vec<Check> {
-    [references::checks(), ntk::checks(), curvature::checks(), kfac::checks(), kron::checks()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        references::checks(),
+        ntk::checks(),
+        curvature::checks(),
+        kfac::checks(),
+        kron::checks(),
+        laplace::checks(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The arguments.

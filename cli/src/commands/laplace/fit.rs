@@ -60,7 +60,13 @@ pub struct Args {
     separate_bias: bool,
     /// The prior precision, one or as many as --prior-per has, separated by commas; auto: those of
     /// the largest evidence
-    #[arg(long, value_name = "D|auto", default_value = "auto", help_heading = "Posterior")]
+    #[arg(
+        long,
+        value_name = "D|auto",
+        default_value = "auto",
+        allow_hyphen_values = true,
+        help_heading = "Posterior"
+    )]
     prior_precision: Given,
     /// What has a prior precision of its own
     #[arg(
@@ -72,7 +78,13 @@ pub struct Args {
     )]
     prior_per: PriorPer,
     /// mse: the standard deviation of an observation; auto: that of the largest evidence
-    #[arg(long, value_name = "S|auto", default_value = "auto", help_heading = "Posterior")]
+    #[arg(
+        long,
+        value_name = "S|auto",
+        default_value = "auto",
+        allow_hyphen_values = true,
+        help_heading = "Posterior"
+    )]
     noise: Given,
     /// Write the posterior to FILE
     #[arg(long, value_name = "FILE.npz", help_heading = "Output")]

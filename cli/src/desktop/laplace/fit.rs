@@ -10,6 +10,7 @@ use super::posterior::Posterior;
 use super::predict::features;
 use super::settings::LaplaceSettings;
 use crate::desktop::array::{Float, samples, zeros};
+use crate::desktop::choice::Choice as _;
 use crate::desktop::data::{Data, Targets};
 use crate::desktop::error::{Context, Result, ensure};
 use crate::desktop::network::Network;
@@ -49,6 +50,7 @@ pub fn fit<T: Float>(
 ) -> Result<Fitted<T>> {
     settings.validate()?;
     ensure!(!data.is_empty(), "--data: found no samples, needed one at least");
+    check_kind(net, &data.targets, settings.loss)?;
     let structure = settings.structure.core(settings.separate_bias);
     if settings.last_layer && net.layers().len() > 1 {
         let back = net.back(net.layers().len() - 1);
@@ -56,6 +58,32 @@ pub fn fit<T: Float>(
         return fit_layers(net, &back, (x.view(), &data.targets), structure, settings, watch);
     }
     fit_layers(net, net, (data.x.view(), &data.targets), structure, settings, watch)
+}
+
+/// Fails unless the targets are of the loss's kind: values, or classes and their probabilities.
+fn check_kind<T: Float>(net: &Network<T>, targets: &Targets<T>, loss: Loss) -> Result<()> {
+    let outputs = net.outputs();
+    ensure!(
+        loss != Loss::CrossEntropy || outputs > 1,
+        "--loss cross-entropy: {} has one output, needed one for each class; for two classes on \
+         one output take bce",
+        net.name
+    );
+    let Targets::Values(y) = targets else { return Ok(()) };
+    if loss != Loss::Mse {
+        for ((row, output), y) in y.indexed_iter() {
+            let y = y.to_f64();
+            ensure!(
+                (0.0..=1.0).contains(&y),
+                "--targets: row {}, column {}: found {y}, needed a probability, as --loss {loss} \
+                 has classes",
+                row + 1,
+                output + 1,
+                loss = loss.name()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The posterior over all parameters of `layers`, which is `whole` or its last layer.
@@ -134,7 +162,8 @@ fn fit_layers<T: Float>(
         (evidence, 0, None)
     };
 
-    let noise = T::ONE / inverse_noise.sqrt();
+    // One that was given stays what it is, not the inverse of its inverse.
+    let noise = settings.noise.map_or_else(|| T::ONE / inverse_noise.sqrt(), T::of);
     let prior = Prior { per, precisions: &precisions };
     let mut numbers = zeros::<T>(&[laplace::posterior_len(core, structure)])?;
     laplace::Posterior::write(&spectrum, prior, noise, &mut numbers).context("the posterior")?;

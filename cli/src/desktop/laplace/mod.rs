@@ -8,6 +8,7 @@ mod posterior;
 mod predict;
 mod score;
 mod settings;
+mod standard;
 
 pub use digest::{Digest, digest};
 pub use fit::{Evidence, Fitted, fit};

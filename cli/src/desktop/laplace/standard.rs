@@ -1,0 +1,67 @@
+//! A posterior in the standard parameterisation: of the parameters with the network's scales
+//! multiplied into them, as `export` writes them.
+//!
+//! ```text
+//! theta' = D theta,  D = diag(s, .., t, ..) of each layer,  P'^-1 = D P^-1 D
+//! full       B' = D B                    kron, ekfac   Q_A' = diag(s, .., s, t) Q_A
+//! diagonal   V' = D^2 V
+//! ```
+
+use super::posterior::Posterior;
+use super::settings::StructureKind;
+use crate::desktop::array::Float;
+use crate::desktop::network::Network;
+
+impl<T: Float> Posterior<T> {
+    /// The numbers over the parameters of `net` in the standard parameterisation, in double
+    /// precision.
+    pub fn standard(&self, net: &Network<T>) -> Vec<f64> {
+        let layers = self.of_layers(net);
+        let mut numbers: Vec<f64> = self.data.iter().map(|v| v.to_f64()).collect();
+        match self.structure {
+            StructureKind::Full => {
+                let scales = scales(&layers);
+                for column in numbers.chunks_mut(scales.len()).take(scales.len()) {
+                    column.iter_mut().zip(&scales).for_each(|(v, s)| *v *= s);
+                }
+            }
+            StructureKind::Diagonal => {
+                numbers.iter_mut().zip(scales(&layers)).for_each(|(v, s)| *v *= s * s);
+            }
+            StructureKind::Kron | StructureKind::Ekfac => {
+                let mut rest = numbers.as_mut_slice();
+                for (layer, (s, t)) in layers.layers().iter().zip(layers.factors()) {
+                    let (n, m) = (layer.inputs, layer.outputs);
+                    let weights = vec![*s; n];
+                    let blocks = match (layer.bias, self.separate_bias) {
+                        (false, _) => vec![weights],
+                        (true, false) => vec![[weights, vec![*t]].concat()],
+                        (true, true) => vec![weights, vec![*t]],
+                    };
+                    for rows in blocks {
+                        let k = rows.len();
+                        let (q, after) = std::mem::take(&mut rest).split_at_mut(k * k);
+                        for column in q.chunks_mut(k) {
+                            column.iter_mut().zip(&rows).for_each(|(v, s)| *v *= s);
+                        }
+                        rest = after.split_at_mut(m * m + k * m).1;
+                    }
+                }
+            }
+        }
+        numbers
+    }
+}
+
+/// D
+fn scales<T: Float>(net: &Network<T>) -> Vec<f64> {
+    let scale = |layer: usize, bias: bool| {
+        let (weights, of_bias) = net.factors()[layer];
+        if bias { of_bias } else { weights }
+    };
+    let tensors = net.tensors();
+    tensors
+        .iter()
+        .flat_map(|t| std::iter::repeat_n(scale(t.layer, t.bias), t.range.len()))
+        .collect()
+}
