@@ -18,6 +18,7 @@ pub mod laplace;
 pub mod man;
 pub mod ntk;
 pub mod plan;
+pub mod regress;
 pub mod train;
 
 /// Curvature and tangent kernels of small neural networks.
@@ -70,6 +71,8 @@ pub enum Command {
     Kron(kron::Args),
     /// The posterior of a network: fit, predict, sample
     Laplace(laplace::Args),
+    /// Gaussian-process regression with the tangent kernel
+    Regress(Box<regress::Args>),
     /// Learning dynamics of two-layer linear networks and double descent
     Dynamics(dynamics::Args),
     /// Print the completions for a shell
@@ -95,6 +98,7 @@ impl Command {
             Self::Kfac(args) => args.run(session),
             Self::Kron(args) => args.run(session),
             Self::Laplace(args) => args.run(session),
+            Self::Regress(args) => args.dispatch(session),
             Self::Dynamics(args) => args.run(session),
             Self::Completions(args) => args.run(Cli::command()),
             Self::Man(args) => args.run(Cli::command()),

@@ -20,6 +20,7 @@ mod ntk;
 mod number;
 mod problem;
 mod reference;
+pub mod regression;
 mod svd;
 mod two_layer;
 

@@ -45,6 +45,7 @@ pub mod laplace;
 mod mirror;
 pub mod network;
 pub mod plan;
+pub mod regress;
 mod shape;
 pub mod train;
 pub mod watch;

@@ -60,6 +60,8 @@ error_type! {
             /// The value found.
             found: u32,
         },
+        /// An operator of the caller's own asked for the end.
+        Stopped,
         /// The network has no such parameter tensor: that layer has no bias.
         NoTensor {
             /// The layer.
@@ -123,6 +125,7 @@ impl fmt::Display for CurvatureError {
             Self::Count { what, least, most, found } => {
                 write!(f, "{what}: needed {least} to {most}, found {found}")
             }
+            Self::Stopped => write!(f, "stopped by the operator"),
             Self::NoTensor { layer } => write!(f, "layer {layer} has no bias"),
         }
     }
