@@ -11,6 +11,7 @@ mod inputs;
 mod kron;
 mod laplace;
 mod plan;
+mod regress;
 mod results;
 mod train;
 

@@ -1,5 +1,5 @@
 //! The posterior against laplace-torch: covariances, evidence, probabilities of every structure;
-//! EKFAC, which it has not, against the dense matrix.
+//! EKFAC, which it has not, against the dense matrix. The tangent kernel as a Gaussian process.
 
 use anyhow::{Context as _, Result};
 use nanocurv::network::Loss;
@@ -10,6 +10,7 @@ use super::check::Check;
 use crate::dense::{self, Difference};
 use crate::desktop::array::wide;
 use crate::desktop::laplace::{Fitted, LaplaceSettings, StructureKind, fit};
+use crate::desktop::regress::{RegressSettings, RegressSolver, regress};
 use crate::desktop::{Data, Float, Network, Targets, UNWATCHED};
 
 const NAMES: [&str; 3] = ["lap_regression", "lap_two_outputs", "lap_classifier"];
@@ -49,6 +50,13 @@ pub fn checks() -> Vec<Check> {
             1e-10,
             move || Case::<f64>::open(name)?.witness(),
         ));
+    }
+    for name in &NAMES[..2] {
+        for solver in [RegressSolver::Dense, RegressSolver::Cg] {
+            checks.push(Check::new(format!("regress {name} {solver}"), 1e-9, move || {
+                Case::<f64>::open(name)?.regression(solver)
+            }));
+        }
     }
     checks
 }
@@ -155,6 +163,22 @@ impl<T: Float> Case<T> {
             (wide(&prediction.covariance), covariance),
             (vec![fitted.evidence.log_det_ratio], vec![evidence.log_det_ratio]),
         ]))
+    }
+
+    /// The tangent kernel as a Gaussian process: its own mean, the full structure's covariance.
+    fn regression(&self, solver: RegressSolver) -> Result<f64> {
+        let settings = RegressSettings {
+            prior_precision: self.precision,
+            solver,
+            tolerance: Some(1e-13),
+            ..RegressSettings::new(self.settings.noise.unwrap_or(1.0))
+        };
+        let found = regress(&self.net, &self.data, self.test.view(), &settings, UNWATCHED)?;
+        let mut pairs = vec![(wide(&found.mean), self.expected("ntk_regression_mean")?)];
+        if let Some(covariance) = &found.covariance {
+            pairs.push((wide(covariance), self.expected("full_covariance")?));
+        }
+        Ok(worst(&pairs))
     }
 
     /// The dense reference against the arrays.
