@@ -13,7 +13,7 @@ use crate::plot::{Figure, Panel, Scale};
 /// Places along a band.
 const PLACES: usize = 240;
 /// How far a band goes beyond the data, as a share of its range.
-const BEYOND: f64 = 0.25;
+const BEYOND: f64 = 0.15;
 /// Levels of intervals, and ranges of probabilities.
 const LEVELS: usize = 20;
 const RANGES: usize = 10;
@@ -23,7 +23,7 @@ pub fn is_band<T: Float>(net: &Network<T>, posterior: &Posterior<T>) -> bool {
     net.inputs() == 1 && posterior.loss == Loss::Mse
 }
 
-/// The mean and the 95 % band of an observation and of the output, and what was observed.
+/// The mean and the band that holds 95 % of observations, and what was observed.
 ///
 /// # Errors
 /// If the posterior cannot predict.
@@ -46,24 +46,16 @@ pub fn band<T: Float>(
     for o in 0..outputs {
         let column = |m: &Array2<T>| m.column(o).iter().map(|v| v.to_f64()).collect::<Vec<_>>();
         let mean = column(&prediction.mean);
-        let observation = prediction.std.as_ref().map(column).unwrap_or_default();
-        let variance = |n: usize| prediction.covariance[(n, o, o)].to_f64();
-        let output: Vec<f64> = (0..PLACES).map(|n| variance(n).sqrt()).collect();
-        let edge = |std: &[f64], side: f64| -> Vec<f64> {
-            mean.iter().zip(std).map(|(f, s)| f + side * 1.96 * s).collect()
+        let std = prediction.std.as_ref().map(column).unwrap_or_default();
+        let edge = |side: f64| -> Vec<f64> {
+            mean.iter().zip(&std).map(|(f, s)| f + side * 1.96 * s).collect()
         };
         let heading = if outputs > 1 { format!("Output {o}") } else { String::new() };
         let mut panel = Panel::lines(heading)
             .x("input", Scale::Linear)
             .y("output", Scale::Linear)
-            .series("mean", &grid, &mean)
-            .band("95 % of outputs", &grid, &edge(&output, -1.0), &edge(&output, 1.0))
-            .band(
-                "95 % of observations",
-                &grid,
-                &edge(&observation, -1.0),
-                &edge(&observation, 1.0),
-            );
+            .band("95 % of observations", &grid, &edge(-1.0), &edge(1.0))
+            .series("mean", &grid, &mean);
         if let Some(Targets::Values(y)) = targets {
             panel = panel.points("data", &at, &column(y));
         }
