@@ -180,7 +180,7 @@ fn bad_input_is_refused_with_its_place() {
     assert!(stderr.contains("--posterior: it is of other parameters"), "{stderr}");
     let arrays = npz::read_all(std::fs::read(&path).unwrap()).unwrap();
     let tampered = folder.path().join("tampered.npz");
-    let mut write = |name: &str, value: Option<Array>| {
+    let write = |name: &str, value: Option<Array>| {
         let kept = arrays.iter().filter(|(found, _)| found != name);
         let mut all: Vec<_> = kept.map(|(name, array)| (name.as_str(), array)).collect();
         if let Some(value) = &value {

@@ -158,12 +158,12 @@ fn blocks(
         // Parameter of (input, output): the bias is the last input.
         let place = |i: usize, o: usize| start + if i < n { o * n + i } else { n * m + o };
         let parts = match (layer.bias, separate) {
-            (false, _) => vec![0..n],
-            (true, false) => vec![0..n + 1],
-            (true, true) => vec![0..n, n..n + 1],
+            (false, _) => vec![(0, n)],
+            (true, false) => vec![(0, n + 1)],
+            (true, true) => vec![(0, n), (n, n + 1)],
         };
-        for inputs in parts {
-            let k = inputs.len();
+        for (from, to) in parts {
+            let k = to - from;
             let mut take = |rows: usize, cols: usize| {
                 let (head, tail) = rest.split_at(rows * cols);
                 rest = tail;
@@ -175,7 +175,7 @@ fn blocks(
                 * DMatrix::from_diagonal(&DVector::from_column_slice(v.as_slice()))
                 * q.transpose();
             let places: Vec<usize> = (0..m)
-                .flat_map(|o| inputs.clone().map(move |i| (i, o)))
+                .flat_map(|o| (from..to).map(move |i| (i, o)))
                 .map(|(i, o)| place(i, o))
                 .collect();
             for (row, p) in places.iter().enumerate() {
