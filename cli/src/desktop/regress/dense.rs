@@ -5,7 +5,8 @@ use nanocurv::linalg::{gemm_tn, ldlt, ldlt_solve};
 use ndarray::{Array2, Array3, ArrayView2, Axis, Slice};
 use rayon::prelude::*;
 
-use super::{CHUNK, RegressSettings, Regression, outputs};
+use super::outputs::{CHUNK, outputs};
+use super::settings::{RegressSettings, Regression};
 use crate::desktop::array::{Float, columns, matrix, zeros};
 use crate::desktop::data::Data;
 use crate::desktop::error::{Context, Result};

@@ -17,7 +17,8 @@ use nanocurv::{Mat, Real};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
-use super::{CHUNK, RegressSettings, Regression, Solved, outputs};
+use super::outputs::{CHUNK, outputs};
+use super::settings::{RegressSettings, Regression, Solved};
 use crate::desktop::array::{Float, zeros};
 use crate::desktop::data::{Data, inputs};
 use crate::desktop::error::{Context, Error, Result};
