@@ -6,8 +6,12 @@
 #[path = "../fuzz/src/targets.rs"]
 mod targets;
 
+use nanocurv::network::{Activation, Loss};
 use nanocurv::random::Rng;
-use nanocurv_cli::desktop::Array;
+use nanocurv_cli::desktop::laplace::{LaplaceSettings, StructureKind, fit};
+use nanocurv_cli::desktop::network::{Arch, Network, Parameterization};
+use nanocurv_cli::desktop::{Array, Data, Targets, UNWATCHED};
+use ndarray::Array2;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,6 +63,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "checkpoint" => vec![
             include_bytes!("../../core/examples/calibration/desktop/pressure.safetensors").to_vec(),
         ],
+        "posterior" => [StructureKind::Full, StructureKind::Kron, StructureKind::Diagonal]
+            .map(posterior)
+            .into(),
         "command_line" => [
             "ntk\n--net\nn.npz\n--activation\ntanh\n--data\nd.npz:x\n--output\nfull",
             "curvature\nggn\n--net\nn.npz\n--data\nx\n--targets\ny\n--loss\nmse\n--rows\n0,13,42",
@@ -86,6 +93,21 @@ fn npz() -> Vec<u8> {
     let arrays = arrays.iter().map(|(name, array)| (*name, array));
     nanocurv_cli::io::npz::write(&mut bytes, arrays).unwrap();
     bytes.into_inner()
+}
+
+/// The file of a posterior of the network that the target has.
+fn posterior(structure: StructureKind) -> Vec<u8> {
+    let arch = "1-2-1".parse::<Arch>().unwrap();
+    let state = arch.initial(true, Parameterization::Standard, 0);
+    let net = Network::<f64>::new("net", state, &[Activation::Tanh]).unwrap();
+    let x = Array2::from_shape_fn((5, 1), |(n, _)| n as f64);
+    let data = Data::new(x.clone(), Targets::Values(x)).unwrap();
+    let settings = LaplaceSettings { structure, ..LaplaceSettings::new(Loss::Mse) };
+    let fitted = fit(&net, &data, &settings, UNWATCHED).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("post.npz");
+    nanocurv_cli::io::posterior::save(&path, &fitted).unwrap();
+    std::fs::read(path).unwrap()
 }
 
 /// Matrices of special numbers in either precision.

@@ -12,22 +12,27 @@ use nanocurv::linalg::{
     eigh, eigh_scratch, jacobi_eigh, ldlt, ldlt_inverse, ldlt_inverse_scratch, ldlt_logdet,
     ldlt_solve, lu, lu_log_determinant, lu_solve,
 };
+use nanocurv::network::Activation;
 use nanocurv::{Mat, MatMut, Real};
 use nanocurv_cli::commands::Cli;
 use nanocurv_cli::desktop::Array;
+use nanocurv_cli::desktop::laplace::digest;
+use nanocurv_cli::desktop::network::{Arch, Network, Parameterization};
+use nanocurv_cli::io::posterior::parse as state_of_posterior;
 use nanocurv_cli::io::{self, Source, checkpoint as state, csv, network, npy, npz, safetensors};
 
 /// A target takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All of them by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("npy", npy),
     ("npz", npz),
     ("csv", csv),
     ("safetensors", safetensors),
     ("network", network),
     ("checkpoint", checkpoint),
+    ("posterior", posterior),
     ("command_line", command_line),
     ("ldlt", ldlt_target),
     ("lu", lu_target),
@@ -85,6 +90,20 @@ pub fn network(data: &[u8]) {
 pub fn checkpoint(data: &[u8]) {
     let _ = state::from_bytes::<f32>(data);
     let _ = state::parse::<f64>(data, &Default::default());
+}
+
+/// A posterior, and what the network that it claims to be of predicts with it.
+pub fn posterior(data: &[u8]) {
+    let Ok(mut read) = state_of_posterior::<f64>(data.to_vec()) else { return };
+    let arch = "1-2-1".parse::<Arch>().unwrap();
+    let state = arch.initial(true, Parameterization::Standard, 0);
+    let net = Network::<f64>::new("net", state, &[Activation::Tanh]).unwrap();
+    read.digest = digest(&net);
+    let x = ndarray::Array2::from_elem((3, 1), 0.5);
+    if let Ok(prediction) = read.predict(&net, x.view(), None) {
+        assert!(prediction.covariance.iter().all(|v| *v >= 0.0 || v.is_nan()));
+    }
+    let _ = read.sample(&net, 1, 0);
 }
 
 /// The arguments, one a line: lists of indices, sizes, architectures, file names.
