@@ -204,6 +204,10 @@ impl Place {
 
     /// Writes V, with its bias row if there is one, to the block's part of a vector.
     pub(crate) fn put<T: Real>(&self, v: Mat<'_, T>, vector: &mut [T]) {
+        if self.part == Part::Bias {
+            vector.iter_mut().zip(v.columns().flatten()).for_each(|(b, v)| *b = *v);
+            return;
+        }
         let (mut weights, bias) = self.split(vector);
         for (w, v) in weights.columns().zip(v.columns()) {
             w.iter_mut().zip(v).for_each(|(w, v)| *w = *v);
