@@ -23,7 +23,7 @@ pub fn main() -> Outcome {
     match run(cli) {
         Ok(outcome) => outcome,
         Err(error) if is_broken_pipe(&error) => Outcome::Done,
-        Err(error) if is_interruption(&error) => Outcome::Interrupted,
+        Err(error) if is_interruption(&error) => Outcome::of_the_request(),
         Err(error) => {
             let style = anstyle::AnsiColor::Red.on_default().bold();
             let _ = writeln!(anstream::stderr(), "{style}error{style:#}: {error:#}");

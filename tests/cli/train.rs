@@ -281,11 +281,18 @@ fn the_curve_is_drawn() {
     }
 }
 
-/// Ctrl-C in the middle of the training: 130, the curve so far, the best parameters so far, and
+/// Ctrl-C and SIGTERM in the middle of the training: 130 and 143, the curve so far, the best parameters so far, and
 /// a state to go on from.
 #[cfg(unix)]
 #[test]
 fn an_interruption_keeps_the_best_parameters() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        interrupted_by(signal, code);
+    }
+}
+
+#[cfg(unix)]
+fn interrupted_by(signal: &str, code: i32) {
     use std::process::{Command, Stdio};
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("net.safetensors");
@@ -301,10 +308,10 @@ fn an_interruption_keeps_the_best_parameters() {
     };
     let child = args("100000000").spawn().unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1500));
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(killed.success(), "the program ended before it could be interrupted");
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     let (iterations, losses) = (column(&result, "iteration"), column(&result, "loss"));
     let done = *iterations.last().unwrap() as usize;

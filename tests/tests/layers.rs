@@ -29,7 +29,7 @@ const FLOORS: [(&str, u32); 12] = [
 ];
 
 /// What stands beside each other and still has an order: who may import whom on one floor.
-const BESIDE: [(&str, &str); 2] = [("report", "io"), ("report", "dense")];
+const BESIDE: [(&str, &str); 3] = [("report", "io"), ("report", "dense"), ("plot", "io")];
 
 /// A path as its names, `crate` first.
 type Names = Vec<String>;

@@ -224,6 +224,9 @@ pub fn write_atomically(
     content: impl FnOnce(&mut BufWriter<&File>) -> Result<()>,
 ) -> Result<()> {
     let place = || format!("{}: cannot be written", path.display());
+    // Through a link to what it points to; the link stays one.
+    let target = resolved(path).with_context(place)?;
+    let path = target.as_path();
     let temporary = tempfile::Builder::new()
         .prefix(".nanocurv-")
         .permissions_like_new_file()
@@ -236,6 +239,21 @@ pub fn write_atomically(
     drop(writer);
     temporary.persist(path).map_err(|e| e.error).with_context(place)?;
     Ok(())
+}
+
+/// Where a chain of symbolic links ends, be there a file or not.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    /// What Linux follows before it calls a chain a circle.
+    const LINKS: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match std::fs::read_link(&path) {
+            // Relative to the folder that the link is in; an absolute target replaces it.
+            Ok(target) => path = folder(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    bail!("its symbolic links lead in a circle")
 }
 
 /// A new file has the permissions that the umask gives, not the private ones of a temporary.
@@ -258,6 +276,28 @@ impl NewFilePermissions for tempfile::Builder<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_written_through() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("real")).unwrap();
+        std::fs::write(at("real/file.csv"), "old").unwrap();
+        symlink("real/file.csv", at("first")).unwrap();
+        symlink(at("first"), at("second")).unwrap();
+        symlink("real/new.csv", at("dangling")).unwrap();
+        symlink("circle", at("circle")).unwrap();
+        let write = |name: &str| write_atomically(&at(name), |w| Ok(w.write_all(b"new")?));
+        for (link, file) in [("second", "real/file.csv"), ("dangling", "real/new.csv")] {
+            write(link).unwrap();
+            assert!(at(link).symlink_metadata().unwrap().is_symlink());
+            assert_eq!(std::fs::read(at(file)).unwrap(), b"new");
+        }
+        let error = format!("{:#}", write("circle").unwrap_err());
+        assert!(error.contains("circle: cannot be written: its symbolic links"), "{error}");
+    }
 
     #[test]
     fn a_write_that_fails_halfway_leaves_the_old_file() {

@@ -21,11 +21,12 @@ mod style;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 pub use axis::Scale;
 pub use panel::{ArrowLength, Panel};
 
+use crate::io;
 use canvas::{Align, Canvas, Lettering};
 
 /// Width of a picture in pixels: what a README shows without shrinking.
@@ -133,25 +134,7 @@ impl Figure {
                 path.display()
             ),
         };
-        let folder = match path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            _ => Path::new("."),
-        };
-        let save = || -> Result<()> {
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".nanocurv-").suffix(".part");
-            // A temporary is private by default; a picture has the mode of any other new file.
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt as _;
-                builder.permissions(std::fs::Permissions::from_mode(0o666));
-            }
-            let mut file = builder.tempfile_in(folder)?;
-            file.write_all(&content)?;
-            file.persist(path)?;
-            Ok(())
-        };
-        save().with_context(|| format!("{}: cannot be written", path.display()))
+        io::write_atomically(path, |writer| Ok(writer.write_all(&content)?))
     }
 }
 

@@ -2,6 +2,11 @@
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use std::thread;
+
+#[cfg(unix)]
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::desktop;
 
@@ -16,6 +21,8 @@ pub enum Outcome {
     Failed,
     /// Ctrl-C.
     Interrupted,
+    /// The signal that schedulers and service managers send, SIGTERM.
+    Terminated,
 }
 
 impl Outcome {
@@ -26,6 +33,7 @@ impl Outcome {
             Self::CheckFailed => 1,
             Self::Failed => 2,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
         }
     }
 }
@@ -60,6 +68,8 @@ pub fn is_interruption(error: &anyhow::Error) -> bool {
 /// Whether Ctrl-C is a request that the work looks at, and whether it was made.
 static POLITE: AtomicBool = AtomicBool::new(false);
 static REQUESTED: AtomicBool = AtomicBool::new(false);
+/// Whether the last signal was SIGTERM.
+static TERMINATED: AtomicBool = AtomicBool::new(false);
 
 /// While it lives, the first Ctrl-C only asks the work to end; the second ends the program.
 #[derive(Debug)]
@@ -85,17 +95,33 @@ impl Drop for Interruptible {
     }
 }
 
-/// Makes Ctrl-C end the program with 130 and without half a file; see `Interruptible`.
+impl Outcome {
+    /// How a program ends that was asked to: by Ctrl-C or by SIGTERM.
+    pub fn of_the_request() -> Self {
+        if TERMINATED.load(Ordering::SeqCst) { Self::Terminated } else { Self::Interrupted }
+    }
+}
+
+/// Asks the work to end, or ends the program without half a file.
+fn end(terminated: bool) {
+    TERMINATED.store(terminated, Ordering::SeqCst);
+    if POLITE.load(Ordering::SeqCst) && !REQUESTED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    crate::io::remove_unfinished();
+    std::process::exit(i32::from(Outcome::of_the_request().code()));
+}
+
+/// Makes Ctrl-C end the program with 130 and SIGTERM with 143, either without half a file; see
+/// `Interruptible`.
 pub fn handle_interrupts() {
-    let handler = || {
-        if POLITE.load(Ordering::SeqCst) && !REQUESTED.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        crate::io::remove_unfinished();
-        std::process::exit(i32::from(Outcome::Interrupted.code()));
-    };
-    // Without a handler Ctrl-C still ends the program; only the tidying is lost.
-    let _ = ctrlc::set_handler(handler);
+    // Without a handler the signals still end the program; only the tidying is lost.
+    #[cfg(unix)]
+    if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) {
+        thread::spawn(move || signals.forever().for_each(|signal| end(signal == SIGTERM)));
+    }
+    #[cfg(not(unix))]
+    let _ = ctrlc::set_handler(|| end(false));
 }
 
 #[cfg(test)]
@@ -104,8 +130,9 @@ mod tests {
 
     #[test]
     fn the_codes_are_those_of_the_contract() {
-        let all = [Outcome::Done, Outcome::CheckFailed, Outcome::Failed, Outcome::Interrupted];
-        assert_eq!(all.map(Outcome::code), [0, 1, 2, 130]);
+        let all = [Outcome::Done, Outcome::CheckFailed, Outcome::Failed];
+        assert_eq!(all.map(Outcome::code), [0, 1, 2]);
+        assert_eq!([Outcome::Interrupted, Outcome::Terminated].map(Outcome::code), [130, 143]);
     }
 
     #[test]

@@ -23,8 +23,8 @@ use options::OptimizerArgs;
     after_help = "Result: `iteration` and `loss` (of all training samples, before the step of that \
 number), with --validation `validation_loss`, with class labels `accuracy`, with kfac and ekfac \
 `damping`; in JSON also `best_iteration` and `best_loss`. --out holds the parameters under \
-PyTorch's names, and in its metadata what --resume needs to go on bit for bit. Ctrl-C writes the \
-best parameters so far and exits 130; a loss that is no longer finite exits 2.
+PyTorch's names, and in its metadata what --resume needs to go on bit for bit. Ctrl-C and SIGTERM \
+write the best parameters so far and exit 130 and 143; a loss that is no longer finite exits 2.
 
 Examples:
   nanocurv train --arch 10-16-8-1 --activation tanh --data x.csv --targets y.csv --loss mse \
@@ -155,7 +155,7 @@ impl Verb for Args {
                 "interrupted after {} iterations; the best loss was {:e}, before iteration {}",
                 checkpoint.iteration, checkpoint.best.loss, checkpoint.best.iteration
             ));
-            return Ok(Outcome::Interrupted);
+            return Ok(Outcome::of_the_request());
         }
         Ok(outcome)
     }
