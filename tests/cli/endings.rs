@@ -3,6 +3,9 @@
 use std::io::Read;
 use std::process::{Command, Stdio};
 
+use nanocurv_cli::desktop::Array;
+use nanocurv_cli::io::npz;
+
 use crate::{nanocurv, ntk, reference, run};
 
 #[test]
@@ -150,4 +153,35 @@ fn validation_ends_in_the_count_alone() {
 
     let (_, stderr) = run(nanocurv().args(["validate", "--filter", "no such check"]), 2);
     assert!(stderr.contains("no such check"));
+}
+
+/// A computation that overflows has no result: exit 2, with the first entry that shows it.
+#[test]
+fn a_result_that_is_not_finite_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let net = folder.path().join("net.npz");
+    let arrays = [
+        ("0.weight", Array::new(&[2, 1], vec![1e200_f64, -1e200])),
+        ("2.weight", Array::new(&[1, 2], vec![1e200_f64, 1e200])),
+    ];
+    let arrays = arrays.iter().map(|(name, array)| (*name, array));
+    npz::write(&mut std::fs::File::create(&net).unwrap(), arrays).unwrap();
+    let data = folder.path().join("x.csv");
+    std::fs::write(&data, "1\n2\n").unwrap();
+    for (command, key) in [
+        (&["ntk"][..], "ntk[0, 0] is inf"),
+        (&["ntk", "--components", "--format", "json"], "0.weight[0, 0] is NaN"),
+    ] {
+        let mut run_it = nanocurv();
+        run_it.args(command).args(["--activation", "identity", "--net"]).arg(&net);
+        let (stdout, stderr) = run(run_it.arg("--data").arg(&data), 2);
+        assert!(stdout.is_empty(), "{stdout}");
+        assert!(stderr.contains("not finite") && stderr.contains(key), "{stderr}");
+    }
+    // Infinity is the answer where the determinant is zero.
+    let zero = folder.path().join("zero.csv");
+    std::fs::write(&zero, "0,0\n0,0\n").unwrap();
+    let mut info = nanocurv();
+    info.args(["kron", "info", "--left"]).arg(&zero).arg("--right").arg(&zero);
+    assert!(run(&mut info, 0).0.contains("-inf"));
 }

@@ -1,6 +1,7 @@
 //! `plan`: the numbers are those of the functions that size the firmware's arrays.
 
-use nanocurv::kfac::Inverse;
+use nanocurv::kfac::{Bias, Inverse};
+use nanocurv::laplace::{self, Structure};
 use nanocurv::network::{Activation, Layer, forward_scratch, layer};
 use nanocurv::{curvature, kfac, ntk};
 use serde_json::Value;
@@ -64,6 +65,25 @@ fn sizes_are_those_of_the_library() {
                 assert_eq!(part["bytes"], bytes * values, "{name} {kind} {batch}");
             }
         }
+    }
+}
+
+#[test]
+fn a_posterior_is_counted_where_it_lies() {
+    let without = plan(&["--task", "forward"], 0);
+    for (name, structure, row) in [
+        ("kron", Structure::Kronecker(Bias::Joint), "laplace kronecker"),
+        ("full", Structure::Full, "laplace full"),
+        ("diagonal", Structure::Diagonal, "laplace diagonal"),
+    ] {
+        // In f32, which is the default here.
+        let plan = plan(&["--task", "forward", "--posterior", name], 0);
+        let numbers = laplace::posterior_len(&LAYERS, structure);
+        assert_eq!(part(&plan, "posterior", "constant")["bytes"], 4 * numbers, "{name}");
+        let scratch = laplace::predict_scratch(&LAYERS, structure, 1);
+        assert_eq!(part(&plan, row, "scratch")["values"], scratch, "{name}");
+        let flash = |plan: &Value| plan["flash"].as_u64().unwrap();
+        assert!(flash(&plan) >= flash(&without) + 4 * numbers as u64, "{name}");
     }
 }
 

@@ -10,9 +10,9 @@ use crate::report::Format;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct GlobalArgs {
-    /// Arithmetic of the computation; f32 is what a microcontroller runs
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "TYPE")]
-    pub dtype: Dtype,
+    /// Arithmetic of the computation; f32 is what a microcontroller runs [default: f64; plan: f32]
+    #[arg(long, global = true, value_enum, value_name = "TYPE")]
+    pub dtype: Option<Dtype>,
     /// Threads to compute on [default: all cores]
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<NonZeroUsize>,

@@ -127,7 +127,7 @@ mod tests {
             "nanocurv --dtype f32 --format json validate --threads 3 --quiet --timings",
         ] {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            assert_eq!(cli.global.dtype, Dtype::F32);
+            assert_eq!(cli.global.dtype, Some(Dtype::F32));
             assert_eq!(cli.global.threads.map(NonZeroUsize::get), Some(3));
             assert_eq!(cli.global.format, Format::Json);
             assert!(cli.global.quiet && cli.global.timings);

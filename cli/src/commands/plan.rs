@@ -6,6 +6,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result};
 
 use crate::args::{Dtype, ModelArgs, OutputArgs, choice};
+use crate::desktop::laplace::StructureKind;
 use crate::desktop::plan::{Measured, OptLevel, Plan, PlanSettings, Task, plan};
 use crate::desktop::train::OptimizerKind;
 use crate::report::{self, Format, Item, Report};
@@ -17,16 +18,17 @@ const MAX_BATCH: u64 = 1 << 16;
 /// The arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Result: `memory` (name, kind, values, bytes, counted) in the arithmetic of --dtype; \
+    after_help = "Result: `memory` (name, kind, values, bytes, counted) in the arithmetic of --dtype, f32 unless told; \
 `measured` (task, measured_as, exact, flash, stack, instructions) on a Cortex-M4F in f32: the row \
 of this very network and batch if the table has it, otherwise the row of the same task that \
 `measured_as` names, without instructions. `ram`: what is counted, the largest scratch of it once, \
-and the deepest stack; `flash`: the initial parameters and the code, as if tasks shared none. \
+and the deepest stack; `flash`: the initial parameters, the posterior and the code, as if tasks \
+shared none. \
 Exits 1 if that exceeds --ram or --flash.
 
 Examples:
-  nanocurv plan --arch 4-8-8-1 --activation tanh --batch 8 --dtype f32
-  nanocurv plan --arch 4-8-8-1 --activation tanh --dtype f32 --optimizer kfac --ram 64k --flash 256k
+  nanocurv plan --arch 4-8-8-1 --activation tanh --batch 8
+  nanocurv plan --arch 4-8-8-1 --activation tanh --posterior kron --optimizer kfac --ram 64k --flash 256k
   nanocurv plan --net net.safetensors --activation relu --batch 1 --task forward --format json"
 )]
 pub struct Args {
@@ -48,6 +50,9 @@ pub struct Args {
     /// The optimiser that adapts the parameters there
     #[arg(long, value_parser = choice::<OptimizerKind>(), value_name = "NAME")]
     optimizer: Option<OptimizerKind>,
+    /// The posterior whose predictions the firmware makes, sample by sample
+    #[arg(long, value_parser = choice::<StructureKind>(), value_name = "KIND")]
+    posterior: Option<StructureKind>,
     /// The memory there is: bytes, or with k or M (1024, 1024^2)
     #[arg(long, value_name = "SIZE")]
     ram: Option<Size>,
@@ -94,19 +99,18 @@ impl Args {
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
         let net = session.read(|| self.model.read::<f32>(0))?;
-        let bytes = match session.global.dtype {
+        // What a microcontroller computes with, unless told.
+        let bytes = match session.global.dtype.unwrap_or(Dtype::F32) {
             Dtype::F32 => 4,
             Dtype::F64 => 8,
         };
-        if bytes == 8 {
-            session.note("bytes are those of f64; a microcontroller computes with --dtype f32");
-        }
         let plan = plan(
             &net,
             &PlanSettings {
                 batch: self.batch as usize,
                 tasks: self.task.clone(),
                 optimizer: self.optimizer,
+                posterior: self.posterior,
                 level: self.opt_level,
             },
         )?;

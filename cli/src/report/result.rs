@@ -1,5 +1,7 @@
 //! A result: named entries in order.
 
+use anyhow::{Result, bail};
+
 use crate::dense::Check;
 use crate::desktop::Array;
 
@@ -27,6 +29,8 @@ pub enum Item {
 pub struct Report {
     entries: Vec<(String, Item)>,
     text: Option<String>,
+    /// The keys of numbers whose answer can be infinity.
+    unbounded: Vec<String>,
 }
 
 impl Report {
@@ -58,6 +62,13 @@ impl Report {
         self.push(key, Item::Number(number))
     }
 
+    /// Adds a number whose answer can be infinity: the logarithm of a determinant, a limit.
+    pub fn unbounded(&mut self, key: impl Into<String>, number: f64) -> &mut Self {
+        let key = key.into();
+        self.unbounded.push(key.clone());
+        self.number(key, number)
+    }
+
     /// Adds a count.
     pub fn count(&mut self, key: impl Into<String>, count: usize) -> &mut Self {
         self.push(key, Item::Count(count as u64))
@@ -76,6 +87,35 @@ impl Report {
     /// Adds rows with the same keys.
     pub fn records(&mut self, key: impl Into<String>, records: Vec<Self>) -> &mut Self {
         self.push(key, Item::Records(records))
+    }
+
+    /// Fails on the first array or number that holds an infinity or a NaN: a computation that left
+    /// the range of its arithmetic has no result.
+    ///
+    /// # Errors
+    /// Naming the entry and what to do.
+    pub fn require_finite(&self) -> Result<()> {
+        let way_out = "the computation left the range of its arithmetic; scale weights or data \
+                       down, or use --dtype f64";
+        for (key, item) in &self.entries {
+            match item {
+                Item::Array(array) => {
+                    if let Some(index) = array.first_non_finite() {
+                        let (value, position) = (array.at(index), array.position(index));
+                        bail!("the result is not finite: {key}{position:?} is {value}; {way_out}");
+                    }
+                }
+                Item::Number(value) if value.is_infinite() && self.unbounded.contains(key) => {}
+                Item::Number(value) if !value.is_finite() => {
+                    bail!("the result is not finite: {key} is {value}; {way_out}");
+                }
+                Item::Records(records) => {
+                    records.iter().try_for_each(Self::require_finite)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// What `--format text` prints in place of the generic rendering.

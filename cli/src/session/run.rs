@@ -90,7 +90,7 @@ impl Session {
     /// Writes the result to `--out` or prints it, states the check, and gives the exit code.
     ///
     /// # Errors
-    /// If the result cannot be written.
+    /// If the result is not finite or cannot be written.
     pub fn finish(
         &mut self,
         mut report: Report,
@@ -98,6 +98,7 @@ impl Session {
         check: Option<Check>,
     ) -> Result<Outcome> {
         let start = Instant::now();
+        report.require_finite()?;
         if let Some(check) = check {
             report.push("check", Item::Check(check));
         }

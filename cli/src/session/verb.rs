@@ -29,7 +29,7 @@ pub trait Verb {
     /// As [`Verb::validate`] and [`Verb::run`].
     fn dispatch(&self, session: &mut Session) -> Result<Outcome> {
         self.validate()?;
-        match session.global.dtype {
+        match session.global.dtype.unwrap_or_default() {
             Dtype::F32 => self.run::<f32>(session),
             Dtype::F64 => self.run::<f64>(session),
         }

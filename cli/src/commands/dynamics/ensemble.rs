@@ -93,7 +93,7 @@ impl Verb for Args {
         let mut report = Report::of("t", times);
         report
             .array("risk", found.risk)
-            .number("limit", found.limit)
+            .unbounded("limit", found.limit)
             .number("best_time", found.best_time)
             .number("best_risk", found.best_risk);
         session.finish(report, &self.out, check)

@@ -110,7 +110,7 @@ impl Verb for Args {
             row.number("alpha", *alpha)
                 .number("best_time", average.best_time)
                 .number("best_risk", average.best_risk)
-                .number("limit", average.limit);
+                .unbounded("limit", average.limit);
             row
         });
         report.records("ensemble", rows.collect());

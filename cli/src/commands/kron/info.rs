@@ -45,7 +45,7 @@ impl Verb for Args {
             report
                 .number("trace", square.trace)
                 .number("det", square.determinant())
-                .number("logdet", square.log_determinant);
+                .unbounded("logdet", square.log_determinant);
         }
         report.number("frobenius", found.frobenius);
         let check = self.check.check.then(|| check(&found, &operator, tolerance));

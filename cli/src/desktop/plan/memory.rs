@@ -3,9 +3,10 @@
 use nanocurv::dynamics::train::{is_two_layer_linear, two_layer_scratch};
 use nanocurv::kfac::Inverse;
 use nanocurv::network::{Layer, forward_scratch, layer};
-use nanocurv::{curvature, kfac, ntk};
+use nanocurv::{curvature, kfac, laplace, ntk};
 
 use crate::desktop::choice::{Choice, choices};
+use crate::desktop::laplace::StructureKind;
 use crate::desktop::train::OptimizerKind;
 
 choices! {
@@ -54,6 +55,8 @@ pub enum Kind {
     State,
     /// What a task leaves.
     Result,
+    /// What only flash holds.
+    Constant,
     /// What a task works on; tasks in turn share it.
     Scratch,
 }
@@ -66,6 +69,7 @@ impl Kind {
             Self::Batch => "batch",
             Self::State => "state",
             Self::Result => "result",
+            Self::Constant => "constant",
             Self::Scratch => "scratch",
         }
     }
@@ -138,12 +142,22 @@ fn scratch(optimizer: OptimizerKind, layers: &[Layer], batch: usize) -> usize {
     }
 }
 
-/// The parts of every algorithm; counted are those of `tasks` and `optimizer`.
+/// What the table of measured figures calls a prediction.
+pub(super) fn prediction(posterior: StructureKind) -> String {
+    let name = match posterior {
+        StructureKind::Kron | StructureKind::Ekfac => "kronecker",
+        other => other.name(),
+    };
+    format!("laplace {name}")
+}
+
+/// The parts of every algorithm; counted are those of the tasks, the optimiser and the posterior.
 pub(super) fn parts(
     layers: &[Layer],
     batch: usize,
     tasks: &[Task],
     optimizer: Option<OptimizerKind>,
+    posterior: Option<StructureKind>,
 ) -> Vec<Part> {
     let part = |name: &str, kind, values, counted| {
         let name = name.to_owned();
@@ -166,14 +180,31 @@ pub(super) fn parts(
         parts.push(part(&name, Kind::State, state(*choice, layers), counted));
         parts.push(part(&name, Kind::Scratch, scratch(*choice, layers, batch), counted));
     }
+    if let Some(kind) = posterior {
+        let structure = kind.core(false);
+        let (name, outputs) = (prediction(kind), layer::outputs(layers));
+        let scratch = laplace::predict_scratch(layers, structure, 1);
+        let numbers = laplace::posterior_len(layers, structure);
+        parts.push(part("posterior", Kind::Constant, numbers, true));
+        // The mean and the covariance of one sample.
+        parts.push(part(&name, Kind::Result, outputs + outputs * outputs, true));
+        parts.push(part(&name, Kind::Scratch, scratch, true));
+    }
     parts.retain(|part| part.values > 0);
     parts
+}
+
+/// The numbers that flash holds: the initial parameters and the posterior.
+pub(super) fn constant(parts: &[Part]) -> usize {
+    let in_flash = |part: &&Part| matches!(part.kind, Kind::Parameters | Kind::Constant);
+    parts.iter().filter(in_flash).map(|part| part.values).sum()
 }
 
 /// The numbers that are there at a time: what lasts, every result, and the largest scratch.
 pub(super) fn together(parts: &[Part]) -> usize {
     let counted = || parts.iter().filter(|part| part.counted);
-    let lasting = counted().filter(|part| part.kind != Kind::Scratch).map(|part| part.values);
+    let lasting = counted().filter(|part| !matches!(part.kind, Kind::Scratch | Kind::Constant));
+    let lasting = lasting.map(|part| part.values);
     let scratch = counted().filter(|part| part.kind == Kind::Scratch).map(|part| part.values);
     lasting.sum::<usize>() + scratch.max().unwrap_or(0)
 }

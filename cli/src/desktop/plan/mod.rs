@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! RAM   = parameters + optimiser state + one batch + the largest scratch + the deepest stack
-//! flash = initial parameters + the code of each task
+//! flash = initial parameters + posterior + the code of each task
 //! ```
 
 mod measured;
@@ -15,6 +15,7 @@ pub use memory::{Kind, Part, Task};
 use super::array::Float;
 use super::choice::Choice;
 use super::error::Result;
+use super::laplace::StructureKind;
 use super::network::Network;
 use super::train::OptimizerKind;
 
@@ -27,6 +28,8 @@ pub struct PlanSettings {
     pub tasks: Vec<Task>,
     /// The optimiser that adapts the parameters there.
     pub optimizer: Option<OptimizerKind>,
+    /// The posterior whose predictions it makes.
+    pub posterior: Option<StructureKind>,
     /// How the firmware is built, for the measured figures.
     pub level: OptLevel,
 }
@@ -42,7 +45,6 @@ pub struct Plan {
     pub measured: Vec<Measured>,
     /// The tasks that were not.
     pub unmeasured: Vec<String>,
-    params: usize,
 }
 
 /// Plans the memory of a network.
@@ -61,14 +63,26 @@ pub fn plan<T: Float>(net: &Network<T>, settings: &PlanSettings) -> Result<Plan>
         },
         batch: settings.batch,
     };
-    let parts = memory::parts(layers, settings.batch, &settings.tasks, settings.optimizer);
+    let parts = memory::parts(
+        layers,
+        settings.batch,
+        &settings.tasks,
+        settings.optimizer,
+        settings.posterior,
+    );
     let step = settings.optimizer.map(memory::row);
-    let tasks: Vec<_> =
-        settings.tasks.iter().map(|task| task.name().to_owned()).chain(step).collect();
+    let prediction = settings.posterior.map(memory::prediction);
+    let tasks: Vec<_> = settings
+        .tasks
+        .iter()
+        .map(|task| task.name().to_owned())
+        .chain(step)
+        .chain(prediction)
+        .collect();
     let measured = measured::measured(&tasks, &setting, settings.level)?;
     let is_measured = |task: &String| measured.iter().any(|row| row.task == *task);
     let unmeasured = tasks.iter().filter(|task| !is_measured(task)).cloned().collect();
-    Ok(Plan { setting, parts, measured, unmeasured, params: net.params() })
+    Ok(Plan { setting, parts, measured, unmeasured })
 }
 
 impl Plan {
@@ -79,9 +93,10 @@ impl Plan {
         memory::together(&self.parts) as u64 * bytes + stack.unwrap_or(0)
     }
 
-    /// The bytes of flash: the initial parameters and the code, as if tasks shared none.
+    /// The bytes of flash: the initial parameters, the posterior, and the code, as if tasks shared
+    /// none.
     pub fn flash(&self, bytes: u64) -> u64 {
         let code: u64 = self.measured.iter().filter_map(|row| row.flash).sum();
-        self.params as u64 * bytes + code
+        memory::constant(&self.parts) as u64 * bytes + code
     }
 }
