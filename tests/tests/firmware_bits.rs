@@ -95,3 +95,8 @@ fn the_host_computes_the_golden_bits_of_dynamics() {
 fn the_host_computes_the_golden_bits_of_curvature() {
     check("curvature", &cases::curvature::TASKS);
 }
+
+#[test]
+fn the_host_computes_the_golden_bits_of_laplace() {
+    check("laplace", &cases::laplace::TASKS);
+}

@@ -34,7 +34,7 @@ pub const TASKS: [Task; 3] = [
 
 #[inline(never)]
 fn values(memory: &mut Memory) -> Option<&[f32]> {
-    outputs(Wave, memory)
+    outputs(Wave, memory, 8)
 }
 
 #[inline(never)]

@@ -7,6 +7,7 @@ pub mod activations;
 pub mod curvature;
 pub mod dynamics;
 pub mod kfac;
+pub mod laplace;
 pub mod linalg;
 pub mod ntk;
 pub mod setup;
@@ -60,6 +61,8 @@ pub enum Input {
     Values(usize),
     /// A symmetric positive definite `n x n` matrix: `x_|i-j| / 2 + n/2` on the diagonal.
     Positive(usize),
+    /// `x_i + 3/4`, between 1/8 and 11/8: variances.
+    Variances(usize),
     /// These values.
     Given(&'static [f32]),
 }
@@ -87,6 +90,9 @@ impl Memory {
             match *input {
                 Input::Values(len) => {
                     rest.by_ref().take(len).enumerate().for_each(|(i, v)| *v = value(i));
+                }
+                Input::Variances(len) => {
+                    rest.by_ref().take(len).enumerate().for_each(|(i, v)| *v = value(i) + 0.75);
                 }
                 Input::Positive(n) => {
                     for j in 0..n {

@@ -105,7 +105,7 @@ const fn larger(a: usize, b: usize) -> usize {
 
 #[inline(never)]
 fn sensor_forward(memory: &mut Memory) -> Option<&[f32]> {
-    outputs(Sensor, memory)
+    outputs(Sensor, memory, 8)
 }
 
 #[inline(never)]

@@ -34,12 +34,12 @@ pub fn at<N: Network>(_: N, input: &[f32], batch: usize) -> Option<(Mlp<'_, f32>
     Some((net, mat(x, N::INPUTS, batch)?))
 }
 
-/// The network's outputs for a batch of 8, at the start of the output.
-pub fn outputs<N: Network>(net: N, memory: &mut Memory) -> Option<&[f32]> {
-    let (net, x) = at(net, &memory.input, 8)?;
-    let f = mat_mut(memory.output.get_mut(..8 * N::OUTPUTS)?, N::OUTPUTS, 8)?;
-    forward(&net, x, f, memory.scratch.get_mut(..forward_scratch(N::LAYERS, 8))?).ok()?;
-    memory.output.get(..8 * N::OUTPUTS)
+/// The network's outputs for a batch, at the start of the output.
+pub fn outputs<N: Network>(net: N, memory: &mut Memory, batch: usize) -> Option<&[f32]> {
+    let (net, x) = at(net, &memory.input, batch)?;
+    let f = mat_mut(memory.output.get_mut(..batch * N::OUTPUTS)?, N::OUTPUTS, batch)?;
+    forward(&net, x, f, memory.scratch.get_mut(..forward_scratch(N::LAYERS, batch))?).ok()?;
+    memory.output.get(..batch * N::OUTPUTS)
 }
 
 /// The kernel of a batch, at the start of the output.
