@@ -105,12 +105,16 @@ fn each_direction<'t, T: Real>(
     Mat::of(tape.signals(dense.index).data(), dense.layer.outputs, outputs * tape.batch())
 }
 
+/// The covariances of the samples.
+fn each_sample<T>(outputs: usize, covariance: &mut [T]) -> core::slice::ChunksExactMut<'_, T> {
+    covariance.chunks_exact_mut((outputs * outputs).max(1))
+}
+
 /// `cov_ok += sum_i s_io s_ik w_i` for k <= o, sample after sample. `signals` out x (O N), or
 /// out x O for all samples alike.
 fn add<T: Real>(w: Mat<'_, T>, signals: Mat<'_, T>, outputs: usize, covariance: &mut [T]) {
     let alike = signals.cols() == outputs;
-    let samples = covariance.chunks_exact_mut((outputs * outputs).max(1));
-    for (n, (w, covariance)) in w.columns().zip(samples).enumerate() {
+    for (n, (w, covariance)) in w.columns().zip(each_sample(outputs, covariance)).enumerate() {
         let from = if alike { 0 } else { n * outputs };
         for (o, column) in covariance.chunks_exact_mut(outputs.max(1)).enumerate() {
             let s = signals.col(from + o);
@@ -127,9 +131,8 @@ fn add<T: Real>(w: Mat<'_, T>, signals: Mat<'_, T>, outputs: usize, covariance: 
 /// The upper triangles from the lower.
 fn mirror<T: Real>(outputs: usize, covariance: &mut [T]) {
     if outputs > 1 {
-        for c in covariance.chunks_exact_mut(outputs * outputs) {
-            MatMut::of(c, outputs, outputs).mirror_lower();
-        }
+        each_sample(outputs, covariance)
+            .for_each(|c| MatMut::of(c, outputs, outputs).mirror_lower());
     }
 }
 
@@ -213,8 +216,7 @@ fn full<T: Real>(
     let (params, outputs) = (net.params(), net.outputs());
     let (b, variances) = posterior.full();
     let w = Mat::of(variances, params, 1);
-    let each = covariance.chunks_exact_mut((outputs * outputs).max(1));
-    for (n, covariance) in each.enumerate() {
+    for (n, covariance) in each_sample(outputs, covariance).enumerate() {
         let mut scratch = Scratch::new(&mut *scratch, 0)?;
         let mut j = scratch.matrix(params, outputs)?;
         for (o, column) in j.columns().enumerate() {
