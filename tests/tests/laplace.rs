@@ -119,6 +119,17 @@ fn said<T: Real>(
         let mean = mat_mut(&mut mean, o, m);
         posterior.predict(net, test, mean, &mut covariance, &mut scratch).unwrap();
     }
+    let mut scratch = vec![T::NAN; laplace::predict_one_scratch(layers, structure)];
+    for n in 0..m {
+        // One by one as all together.
+        let (mut f, mut c) = (vec![T::NAN; o], vec![T::NAN; o * o]);
+        posterior.predict_one(net, test.col(n), &mut f, &mut c, &mut scratch).unwrap();
+        for (one, all) in [(f, &mean[o * n..][..o]), (c, &covariance[o * o * n..][..o * o])] {
+            let largest = all.iter().fold(T::ZERO, |most, v| most.max(v.abs()));
+            let rounding = T::of(256.0) * T::EPSILON * largest;
+            assert!(one.iter().zip(all).all(|(a, b)| (*a - *b).abs() <= rounding), "sample {n}");
+        }
+    }
     let mut probit = vec![T::NAN; o * m];
     for ((mean, covariance), to) in
         mean.chunks(o).zip(covariance.chunks(o * o)).zip(probit.chunks_mut(o))

@@ -21,6 +21,7 @@ mod classes;
 mod error;
 mod evidence;
 mod novelty;
+mod one;
 mod posterior;
 mod predict;
 mod prior;
@@ -36,6 +37,7 @@ pub use classes::{
 pub use error::LaplaceError;
 pub use evidence::{Evidence, Fit, Stop, Tuned, Tuning, evidence, maximize, maximize_scratch};
 pub use novelty::{Novelty, novelty};
+pub use one::predict_one_scratch;
 pub use posterior::{Posterior, posterior_len, sample_scratch};
 pub use predict::predict_scratch;
 pub use prior::{Per, Prior, inverse_noise};

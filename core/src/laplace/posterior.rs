@@ -171,20 +171,7 @@ impl<'a, T: Real> Posterior<'a, T> {
     /// The blocks of Kronecker structures.
     #[inline]
     pub(super) fn blocks(&self, bias: Bias) -> impl Iterator<Item = Rotated<'a, T>> + use<'a, T> {
-        let mut rest = self.data;
-        Places::new(self.layers, bias).map(move |place| {
-            let (n, m) = (place.rows(), place.cols());
-            let (input, after) = rest.cut(n * n);
-            let (output, after) = after.cut(m * m);
-            let (variances, after) = after.cut(n * m);
-            rest = after;
-            Rotated {
-                place,
-                input: Mat::of(input, n, n),
-                output: Mat::of(output, m, m),
-                variances: Mat::of(variances, n, m),
-            }
-        })
+        blocks(self.layers, self.data, bias)
     }
 
     /// A draw of parameters around `theta`, in `to`: both in parameter order. `scratch`:
@@ -239,6 +226,29 @@ impl<'a, T: Real> Posterior<'a, T> {
 fn invert<T: Real>(lambda: &[T], h: T, delta: T, to: &mut [T]) {
     debug_assert!(positive(delta));
     to.iter_mut().zip(lambda).for_each(|(v, l)| *v = T::ONE / (h * *l + delta));
+}
+
+/// The blocks of layers whose numbers are `data`.
+#[inline]
+pub(super) fn blocks<'a, 'l, T: Real>(
+    layers: &'l [Layer],
+    data: &'a [T],
+    bias: Bias,
+) -> impl Iterator<Item = Rotated<'a, T>> + use<'a, 'l, T> {
+    let mut rest = data;
+    Places::new(layers, bias).map(move |place| {
+        let (n, m) = (place.rows(), place.cols());
+        let (input, after) = rest.cut(n * n);
+        let (output, after) = after.cut(m * m);
+        let (variances, after) = after.cut(n * m);
+        rest = after;
+        Rotated {
+            place,
+            input: Mat::of(input, n, n),
+            output: Mat::of(output, m, m),
+            variances: Mat::of(variances, n, m),
+        }
+    })
 }
 
 /// A block of a Kronecker structure: its bases and the variances in them.

@@ -86,7 +86,7 @@ impl<T: Real> Posterior<'_, T> {
 }
 
 /// The posterior is one of this network.
-fn check_layers(net: &[Layer], posterior: &[Layer]) -> Result<(), LaplaceError> {
+pub(super) fn check_layers(net: &[Layer], posterior: &[Layer]) -> Result<(), LaplaceError> {
     ShapeError::check("posterior layers", net.len(), posterior.len())?;
     for (net, posterior) in net.iter().zip(posterior) {
         ShapeError::check("posterior inputs", net.inputs, posterior.inputs)?;

@@ -8,7 +8,7 @@ use nanocurv::kfac::Bias;
 use nanocurv::laplace::{
     Fit, Per, Posterior, Prior, Spectrum, Stream, Structure, Tuning, accumulate,
     accumulate_scratch, decompose, decompose_scratch, maximize, maximize_scratch, posterior_len,
-    predict_scratch, probit, spectrum_len, stream_len, stream_scratch, sums_len,
+    predict_one_scratch, probit, spectrum_len, stream_len, stream_scratch, sums_len,
 };
 use nanocurv::linalg::{axpy, dot};
 use nanocurv::mlp;
@@ -47,21 +47,21 @@ pub const TASKS: [Task; 9] = [
             Values(9 * 9 + 1),
             Variances(9),
         ],
-        predict_scratch(Sensor::LAYERS, KRONECKER, 1),
+        predict_one_scratch(Sensor::LAYERS, KRONECKER),
         kronecker,
         Exact,
     ),
     task(
         "laplace diagonal 4-8-8-1",
         &[Values(Sensor::PARAMS), Values(4), Variances(Sensor::PARAMS)],
-        predict_scratch(Sensor::LAYERS, Structure::Diagonal, 1),
+        predict_one_scratch(Sensor::LAYERS, Structure::Diagonal),
         diagonal,
         Exact,
     ),
     task(
         "laplace last layer 4-8-8-1",
         &[Values(Sensor::PARAMS), Values(4), Values(9 * 9 + 1), Variances(9)],
-        larger(forward_scratch(Sensor::LAYERS, 1), predict_scratch(LAST, KRONECKER, 1)),
+        larger(forward_scratch(Sensor::LAYERS, 1), predict_one_scratch(LAST, KRONECKER)),
         last_layer,
         Exact,
     ),
@@ -95,7 +95,7 @@ pub const TASKS: [Task; 9] = [
             Values(9 * 9 + 3 * 3),
             Variances(9 * 3),
         ],
-        predict_scratch(Classes::LAYERS, KRONECKER, 1),
+        predict_one_scratch(Classes::LAYERS, KRONECKER),
         classes,
         Exact,
     ),
@@ -128,8 +128,8 @@ fn predict<N: Network>(net: N, memory: &mut Memory, structure: Structure) -> Opt
     let posterior = Posterior::from_exported(N::LAYERS, structure, 0.5, numbers).ok()?;
     let len = N::OUTPUTS + N::OUTPUTS * N::OUTPUTS;
     let (mean, covariance) = memory.output.get_mut(..len)?.split_at_mut_checked(N::OUTPUTS)?;
-    let scratch = memory.scratch.get_mut(..predict_scratch(N::LAYERS, structure, 1))?;
-    posterior.predict(&net, x, mat_mut(mean, N::OUTPUTS, 1)?, covariance, scratch).ok()?;
+    let scratch = memory.scratch.get_mut(..predict_one_scratch(N::LAYERS, structure))?;
+    posterior.predict_one(&net, x.data(), mean, covariance, scratch).ok()?;
     memory.output.get(..len)
 }
 
@@ -166,8 +166,8 @@ fn last_layer(memory: &mut Memory) -> Option<&[f32]> {
     let (result, phi) = sensor_features(&net, x, &mut memory.output, &mut memory.scratch)?;
     let (mean, variance) = result.split_at_mut_checked(1)?;
     let back = net.back(2).ok()?;
-    let scratch = memory.scratch.get_mut(..predict_scratch(LAST, KRONECKER, 1))?;
-    posterior.predict(&back, mat(phi, 8, 1)?, mat_mut(mean, 1, 1)?, variance, scratch).ok()?;
+    let scratch = memory.scratch.get_mut(..predict_one_scratch(LAST, KRONECKER))?;
+    posterior.predict_one(&back, phi, mean, variance, scratch).ok()?;
     memory.output.get(..2)
 }
 
