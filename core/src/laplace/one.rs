@@ -3,22 +3,21 @@
 //! ```text
 //! forward    z_l = s W_l a_{l-1} + t b_l,  a_l = phi(z_l), and phi'(z_l)
 //! backward   r_o of the last layer e_o;    r_o := phi' .* (s W_l^T r_o)
-//! at a layer, for every direction i of its outputs
-//! kron       w_i = V_i^T (Q_A^T a)^2,      cov_ok += (q_i^T r_o) (q_i^T r_k) w_i,  q_i: column of Q_G
-//! diagonal   w_i = V_i^T a^2,              cov_ok += (r_o)_i (r_k)_i w_i
-//! full       J_o = r_o a^T is kept;        cov_ok = sum_p (b_p^T J_o) (b_p^T J_k) V_p at the end
+//! kron       w = V^T (Q_A^T a)^2,  s_o = Q_G^T r_o,   cov_ok += sum_i w_i s_oi s_ki
+//! diagonal   w = V^T a^2,          s_o = r_o,         the same
+//! full       J_o = r_o a^T of all layers, w = V,  s_o = B^T J_o,  the same at the end
 //! ```
 //! The same numbers as [`Posterior::predict`], to rounding, with none of its products of matrices:
 //! less memory, less code and fewer instructions for a single sample. Many samples at once are
 //! that function's.
 
 use super::error::LaplaceError;
-use super::posterior::{Posterior, blocks, posterior_len};
-use super::predict::check_layers;
+use super::posterior::{Posterior, Rotated, blocks, posterior_len};
+use super::predict::{add, check_layers, mirror};
 use super::sums::Structure;
 use crate::error::ShapeError;
 use crate::kfac::Part;
-use crate::linalg::{axpy, dot};
+use crate::linalg::axpy;
 use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Jet, Layer, Mlp, layer};
 use crate::scalar::Real;
@@ -26,13 +25,14 @@ use crate::scratch::{Carve, Scratch};
 
 /// Scratch of [`Posterior::predict_one`].
 pub const fn predict_one_scratch(layers: &[Layer], structure: Structure) -> usize {
+    let (n, m) = (layer::max_homogeneous_inputs(layers), layer::max_outputs(layers));
     let outputs = layer::outputs(layers);
-    let each = match structure {
-        Structure::Full => layer::params(layers) * outputs,
-        Structure::Kronecker(_) | Structure::Ekfac(_) => layer::max_homogeneous_inputs(layers),
-        Structure::Diagonal => 0,
-    };
-    2 * layer::hidden_units(layers) + (2 * layer::max_outputs(layers) + 1) * outputs + each
+    2 * (layer::hidden_units(layers) + m * outputs)
+        + match structure {
+            Structure::Full => 2 * layer::params(layers) * outputs,
+            Structure::Kronecker(_) | Structure::Ekfac(_) => n + m + m * outputs,
+            Structure::Diagonal => n + m,
+        }
 }
 
 impl<T: Real> Posterior<'_, T> {
@@ -65,29 +65,38 @@ impl<T: Real> Posterior<'_, T> {
 
         let width = layer::max_outputs(layers) * outputs;
         let (mut signals, mut below) = (scratch.take(width)?, scratch.take(width)?);
-        let projections = scratch.take(outputs)?;
-        let each = scratch.rest();
-        let (mut values, mut slopes, mut numbers) = (&*values, &*slopes, self.data);
+        let scratch = scratch.rest();
         let mut unit = MatMut::of(signals.part_mut(..outputs * outputs), outputs, outputs);
         unit.fill(T::ZERO);
         unit.add_diagonal(T::ONE);
         covariance.fill(T::ZERO);
+        let (mut values, mut slopes, mut numbers) = (&*values, &*slopes, self.data);
         for dense in net.dense().rev() {
-            let (n, m) = (dense.layer.inputs, dense.layer.outputs);
-            let first = dense.index == 0;
-            let before = if first { 0 } else { values.len().saturating_sub(n) };
-            let (values_before, input) = if first { (values, x) } else { values.cut(before) };
-            let r = Mat::of(signals.part(..m * outputs), m, outputs);
-            let mut spread = Spread { covariance: &mut *covariance, projections };
-            if self.structure == Structure::Full {
-                jacobian(&dense, input, r, each);
-            } else {
-                let own = posterior_len(core::slice::from_ref(&dense.layer), self.structure);
-                let (others, own) = numbers.cut(numbers.len().saturating_sub(own));
-                numbers = others;
-                self.layer(&dense, own, input, r, each, &mut spread);
+            let r = Mat::of(
+                signals.part(..dense.layer.outputs * outputs),
+                dense.layer.outputs,
+                outputs,
+            );
+            let before = values.len().saturating_sub(dense.layer.inputs);
+            let (values_before, a) =
+                if dense.index == 0 { (values, x) } else { values.cut(before) };
+            let layer = core::slice::from_ref(&dense.layer);
+            match self.structure {
+                Structure::Full => jacobian(&dense, a, r, net.params(), scratch),
+                structure => {
+                    let start = numbers.len().saturating_sub(posterior_len(layer, structure));
+                    let (numbers_before, own) = numbers.cut(start);
+                    numbers = numbers_before;
+                    if let Structure::Kronecker(bias) | Structure::Ekfac(bias) = structure {
+                        for block in blocks(layer, own, bias) {
+                            kronecker(&dense, &block, a, r, covariance, &mut *scratch)?;
+                        }
+                    } else {
+                        diagonal(&dense, own, a, r, covariance, &mut *scratch)?;
+                    }
+                }
             }
-            if !first {
+            if dense.index > 0 {
                 let (slopes_before, slope) = slopes.cut(before);
                 pull_back(&dense, r, slope, below);
                 core::mem::swap(&mut signals, &mut below);
@@ -96,82 +105,73 @@ impl<T: Real> Posterior<'_, T> {
         }
         if self.structure == Structure::Full {
             let (b, variances) = self.full();
-            let j = Mat::of(each.part(..net.params() * outputs), net.params(), outputs);
-            let mut spread = Spread { covariance: &mut *covariance, projections };
-            b.columns().zip(variances).for_each(|(b, v)| spread.add(b, j, *v));
+            let params = net.params();
+            let (j, to) = scratch.cut_mut(params * outputs);
+            let projections = project(b, Mat::of(j, params, outputs), to);
+            add(Mat::of(variances, params, 1), projections, outputs, covariance);
         }
-        if outputs > 1 {
-            MatMut::of(covariance, outputs, outputs).mirror_lower();
-        }
+        mirror(outputs, covariance);
         Ok(())
     }
-
-    /// A layer's part of the covariance: `own` are its numbers, `input` is a without its constant.
-    #[inline]
-    fn layer(
-        &self,
-        dense: &DenseLayer<'_, T>,
-        own: &[T],
-        input: &[T],
-        r: Mat<'_, T>,
-        rotated: &mut [T],
-        spread: &mut Spread<'_, T>,
-    ) {
-        let (s, t) = (dense.scale.weight, dense.scale.bias);
-        match self.structure {
-            Structure::Kronecker(bias) | Structure::Ekfac(bias) => {
-                for block in blocks(core::slice::from_ref(&dense.layer), own, bias) {
-                    let weights = if block.place.part == Part::Bias { 0 } else { input.len() };
-                    let rotated = rotated.part_mut(..block.place.rows());
-                    for (to, q) in rotated.iter_mut().zip(block.input.columns()) {
-                        let (q, constant) = q.cut(weights);
-                        let of_bias = constant.first().map_or(T::ZERO, |q| t * *q);
-                        let a = s * dot(q, input) + of_bias;
-                        *to = a * a;
-                    }
-                    let directions = block.variances.columns().zip(block.output.columns());
-                    directions.for_each(|(v, q)| spread.add(q, r, dot(v, rotated)));
-                }
-            }
-            Structure::Diagonal => {
-                let (weights, bias) = own.cut(input.len() * dense.layer.outputs);
-                for (i, v) in weights.chunks_exact(input.len().max(1)).enumerate() {
-                    let squares = v.iter().zip(input);
-                    let w = squares.fold(T::ZERO, |sum, (v, a)| sum + *v * (*a * *a));
-                    let of_bias = bias.get(i).map_or(T::ZERO, |v| t * t * *v);
-                    let at_output = r.columns().map(|r| r.get(i).copied().unwrap_or(T::ZERO));
-                    spread.projections.iter_mut().zip(at_output).for_each(|(to, r)| *to = r);
-                    spread.weigh(s * s * w + of_bias);
-                }
-            }
-            Structure::Full => {}
-        }
-    }
 }
 
-/// The covariance, its lower triangle, and the outputs' projections on one direction.
-struct Spread<'c, T> {
-    covariance: &'c mut [T],
-    projections: &'c mut [T],
+/// `Q^T r_o` of every output.
+#[inline]
+fn project<'s, T: Real>(q: Mat<'_, T>, r: Mat<'_, T>, to: &'s mut [T]) -> Mat<'s, T> {
+    let (rows, cols) = (q.cols(), r.cols());
+    let to = to.part_mut(..rows * cols);
+    for (to, r) in to.chunks_exact_mut(rows.max(1)).zip(r.columns()) {
+        T::transpose_times(T::ONE, q, r, to);
+    }
+    Mat::of(to, rows, cols)
 }
 
-impl<T: Real> Spread<'_, T> {
-    /// `cov_ok += w (q^T r_o) (q^T r_k)`
-    #[inline]
-    fn add(&mut self, q: &[T], r: Mat<'_, T>, w: T) {
-        self.projections.iter_mut().zip(r.columns()).for_each(|(to, r)| *to = dot(q, r));
-        self.weigh(w);
+/// A block's part of the covariance; `a` without its constant.
+#[inline]
+fn kronecker<T: Real>(
+    dense: &DenseLayer<'_, T>,
+    block: &Rotated<'_, T>,
+    a: &[T],
+    r: Mat<'_, T>,
+    covariance: &mut [T],
+    scratch: &mut [T],
+) -> Result<(), LaplaceError> {
+    let (n, m) = (block.place.rows(), block.place.cols());
+    let mut scratch = Scratch::new(scratch, n + m + m * r.cols())?;
+    let (rotated, w) = (scratch.take(n)?, scratch.take(m)?);
+    let weights = if block.place.part == Part::Bias { 0 } else { a.len() };
+    T::transpose_times(dense.scale.weight, block.input.block(0, 0, weights, n), a, rotated);
+    let constant = if n > weights { dense.scale.bias } else { T::ZERO };
+    for (to, q) in rotated.iter_mut().zip(block.input.columns()) {
+        let a = *to + constant * q.last().copied().unwrap_or(T::ZERO);
+        *to = a * a;
     }
+    T::transpose_times(T::ONE, block.variances, rotated, w);
+    let projections = project(block.output, r, scratch.rest());
+    add(Mat::of(w, m, 1), projections, r.cols(), covariance);
+    Ok(())
+}
 
-    /// `cov_ok += w p_o p_k`
-    #[inline]
-    fn weigh(&mut self, w: T) {
-        let p = &*self.projections;
-        let columns = self.covariance.chunks_exact_mut(p.len().max(1));
-        for (o, (column, factor)) in columns.zip(p).enumerate() {
-            axpy(w * *factor, p.part(o..), column.part_mut(o..));
-        }
-    }
+/// A layer's part of the covariance; `a` without its constant.
+#[inline]
+fn diagonal<T: Real>(
+    dense: &DenseLayer<'_, T>,
+    variances: &[T],
+    a: &[T],
+    r: Mat<'_, T>,
+    covariance: &mut [T],
+    scratch: &mut [T],
+) -> Result<(), LaplaceError> {
+    let (n, m) = (dense.layer.inputs, dense.layer.outputs);
+    let (s, t) = (dense.scale.weight, dense.scale.bias);
+    let mut scratch = Scratch::new(scratch, n + m)?;
+    let (squares, w) = (scratch.take(n)?, scratch.take(m)?);
+    squares.iter_mut().zip(a).for_each(|(to, a)| *to = *a * *a);
+    let (weights, bias) = variances.cut(n * m);
+    T::transpose_times(s * s, Mat::of(weights, n, m), squares, w);
+    axpy(t * t, bias, w);
+    add(Mat::of(w, m, 1), r, r.cols(), covariance);
+    Ok(())
 }
 
 /// The activations and slopes of the hidden layers, and the outputs.
@@ -202,8 +202,13 @@ fn pull_back<T: Real>(dense: &DenseLayer<'_, T>, r: Mat<'_, T>, slope: &[T], to:
 }
 
 /// The layer's part of every output's gradient, in parameter order: P x O.
-fn jacobian<T: Real>(dense: &DenseLayer<'_, T>, input: &[T], r: Mat<'_, T>, to: &mut [T]) {
-    let params = to.len() / r.cols().max(1);
+fn jacobian<T: Real>(
+    dense: &DenseLayer<'_, T>,
+    input: &[T],
+    r: Mat<'_, T>,
+    params: usize,
+    to: &mut [T],
+) {
     for (to, r) in to.chunks_exact_mut(params.max(1)).zip(r.columns()) {
         let own = to.part_mut(dense.offset..dense.offset + dense.layer.params());
         let (weights, bias) = own.cut_mut(dense.layer.inputs * dense.layer.outputs);

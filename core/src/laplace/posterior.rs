@@ -103,6 +103,22 @@ impl<'a, T: Real> Posterior<'a, T> {
         Ok(Self { layers, structure, noise: sigma * sigma, data: storage })
     }
 
+    /// The posterior that [`Posterior::write`] left in `data`, trusted to be so. Numbers from
+    /// elsewhere go through [`Posterior::from_exported`] once.
+    ///
+    /// # Errors
+    /// [`LaplaceError`] if their number is wrong or the noise not positive.
+    pub fn new(
+        layers: &'a [Layer],
+        structure: Structure,
+        sigma: T,
+        data: &'a [T],
+    ) -> Result<Self, LaplaceError> {
+        ShapeError::check("posterior", posterior_len(layers, structure), data.len())?;
+        inverse_noise(sigma)?;
+        Ok(Self { layers, structure, noise: sigma * sigma, data })
+    }
+
     /// The posterior whose numbers stand in `data`, as [`Posterior::write`] left them and
     /// `export --posterior` prints them.
     ///
@@ -115,10 +131,8 @@ impl<'a, T: Real> Posterior<'a, T> {
         sigma: T,
         data: &'a [T],
     ) -> Result<Self, LaplaceError> {
-        ShapeError::check("posterior", posterior_len(layers, structure), data.len())?;
+        let posterior = Self::new(layers, structure, sigma, data)?;
         NonFiniteError::check("posterior", data)?;
-        inverse_noise(sigma)?;
-        let posterior = Self { layers, structure, noise: sigma * sigma, data };
         posterior.check()?;
         Ok(posterior)
     }

@@ -112,24 +112,27 @@ fn each_sample<T>(outputs: usize, covariance: &mut [T]) -> core::slice::ChunksEx
 
 /// `cov_ok += sum_i s_io s_ik w_i` for k <= o, sample after sample. `signals` out x (O N), or
 /// out x O for all samples alike.
-fn add<T: Real>(w: Mat<'_, T>, signals: Mat<'_, T>, outputs: usize, covariance: &mut [T]) {
+pub(super) fn add<T: Real>(
+    w: Mat<'_, T>,
+    signals: Mat<'_, T>,
+    outputs: usize,
+    covariance: &mut [T],
+) {
     let alike = signals.cols() == outputs;
     for (n, (w, covariance)) in w.columns().zip(each_sample(outputs, covariance)).enumerate() {
         let from = if alike { 0 } else { n * outputs };
         for (o, column) in covariance.chunks_exact_mut(outputs.max(1)).enumerate() {
             let s = signals.col(from + o);
             for (k, c) in column.iter_mut().enumerate().skip(o) {
-                let other = signals.col(from + k);
-                for ((s, t), w) in s.iter().zip(other).zip(w) {
-                    *c += *s * *t * *w;
-                }
+                let products = s.iter().zip(signals.col(from + k)).zip(w);
+                *c += products.fold(T::ZERO, |sum, ((s, t), w)| sum + *s * *t * *w);
             }
         }
     }
 }
 
 /// The upper triangles from the lower.
-fn mirror<T: Real>(outputs: usize, covariance: &mut [T]) {
+pub(super) fn mirror<T: Real>(outputs: usize, covariance: &mut [T]) {
     if outputs > 1 {
         each_sample(outputs, covariance)
             .for_each(|c| MatMut::of(c, outputs, outputs).mirror_lower());

@@ -32,6 +32,7 @@ mod tile;
 mod triangular;
 #[cfg(feature = "std")]
 mod tridiagonal;
+mod vector;
 
 pub use eigen::{EighInfo, JACOBI_LIMIT, check_symmetric, eigh, eigh_scratch, jacobi_eigh};
 pub use gemm::{gemm, gemm_hadamard, gemm_nt, gemm_tn};

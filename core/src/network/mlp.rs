@@ -10,7 +10,7 @@
 use super::activation::{Evaluate, Jet, evaluate};
 use super::layer::{self, Layer};
 use crate::error::{NetworkError, NonFiniteError, ShapeError};
-use crate::linalg::{dot, gemm, gemm_tn};
+use crate::linalg::{axpy, gemm, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::Carve;
@@ -209,10 +209,8 @@ impl<'a, T: Real> DenseLayer<'a, T> {
     /// `z = s W x + t b` of one sample, trusted to fit.
     #[inline]
     pub(crate) fn forward_one(&self, x: &[T], z: &mut [T]) {
-        for (o, (z, w)) in z.iter_mut().zip(self.weights.columns()).enumerate() {
-            let bias = self.bias.get(o).map_or(T::ZERO, |b| self.scale.bias * *b);
-            *z = self.scale.weight * dot(w, x) + bias;
-        }
+        T::transpose_times(self.scale.weight, self.weights, x, z);
+        axpy(self.scale.bias, self.bias, z);
     }
 
     /// `X = phi(Z)` in place; `phi'(Z)` and `phi''(Z)` as far as their slices reach.

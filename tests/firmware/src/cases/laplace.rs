@@ -27,8 +27,19 @@ const BEFORE: usize = Sensor::PARAMS - 9;
 const STREAM: &[Input] =
     &[Values(Sensor::PARAMS), Values(4), Variances(stream_len(&LAST[0])), Values(1)];
 
-/// The rows of this family; a prediction is that of one sample.
-pub const TASKS: [Task; 9] = [
+/// What the posteriors of the predictions are taken from.
+const CHECKED: &[Input] = &[
+    Values(5 * 5 + 8 * 8),
+    Variances(5 * 8),
+    Values(9 * 9 + 8 * 8),
+    Variances(9 * 8),
+    Values(9 * 9 + 1),
+    Variances(9),
+];
+
+/// The rows of this family; a prediction is that of one sample, at a posterior whose numbers have
+/// been checked once, which is a row of its own.
+pub const TASKS: [Task; 10] = [
     task(
         "forward 4-8-8-1 batch 1",
         &[Values(Sensor::PARAMS), Values(4)],
@@ -51,6 +62,7 @@ pub const TASKS: [Task; 9] = [
         kronecker,
         Exact,
     ),
+    task("laplace check kronecker 4-8-8-1", CHECKED, 0, check, Exact),
     task(
         "laplace diagonal 4-8-8-1",
         &[Values(Sensor::PARAMS), Values(4), Variances(Sensor::PARAMS)],
@@ -125,7 +137,7 @@ fn predict<N: Network>(net: N, memory: &mut Memory, structure: Structure) -> Opt
     let (net, x) = at(net, &memory.input, 1)?;
     let start = N::PARAMS + N::INPUTS;
     let numbers = memory.input.get(start..start + posterior_len(N::LAYERS, structure))?;
-    let posterior = Posterior::from_exported(N::LAYERS, structure, 0.5, numbers).ok()?;
+    let posterior = Posterior::new(N::LAYERS, structure, 0.5, numbers).ok()?;
     let len = N::OUTPUTS + N::OUTPUTS * N::OUTPUTS;
     let (mean, covariance) = memory.output.get_mut(..len)?.split_at_mut_checked(N::OUTPUTS)?;
     let scratch = memory.scratch.get_mut(..predict_one_scratch(N::LAYERS, structure))?;
@@ -136,6 +148,16 @@ fn predict<N: Network>(net: N, memory: &mut Memory, structure: Structure) -> Opt
 #[inline(never)]
 fn kronecker(memory: &mut Memory) -> Option<&[f32]> {
     predict(Sensor, memory, KRONECKER)
+}
+
+/// What a firmware does once with the posterior in its flash.
+#[inline(never)]
+fn check(memory: &mut Memory) -> Option<&[f32]> {
+    const LEN: usize = posterior_len(Sensor::LAYERS, KRONECKER);
+    let posterior =
+        Posterior::from_exported(Sensor::LAYERS, KRONECKER, 0.5, memory.input.get(..LEN)?).ok()?;
+    *memory.output.first_mut()? = posterior.noise_variance();
+    memory.output.get(..1)
 }
 
 #[inline(never)]
@@ -162,7 +184,7 @@ fn last_layer(memory: &mut Memory) -> Option<&[f32]> {
     let (net, x) = at(Sensor, &memory.input, 1)?;
     let start = Sensor::PARAMS + 4;
     let numbers = memory.input.get(start..start + LEN)?;
-    let posterior = Posterior::from_exported(LAST, KRONECKER, 0.5, numbers).ok()?;
+    let posterior = Posterior::new(LAST, KRONECKER, 0.5, numbers).ok()?;
     let (result, phi) = sensor_features(&net, x, &mut memory.output, &mut memory.scratch)?;
     let (mean, variance) = result.split_at_mut_checked(1)?;
     let back = net.back(2).ok()?;
