@@ -15,6 +15,7 @@
 //! | [`curvature`] | gradient, Hessian, GGN and Fisher products, matrices, parts, solvers, estimates | [`crate::curvature`] |
 //! | [`kfac`] | factors, damped inverses, EKFAC, natural gradients, training; one layer's blocks | [`crate::kfac`] |
 //! | [`kron`] | Kronecker algebra: products, sums, solves, nearest sums, fits | [`crate::kron`] |
+//! | [`laplace`] | the posterior: means and variances, fits, the last layer sample by sample | [`crate::laplace`] |
 //! | [`dynamics`] | two-layer linear networks: teacher, reduction, fields, spectra | [`crate::dynamics`] |
 //!
 //! ```
@@ -62,6 +63,7 @@ pub mod curvature;
 pub mod dynamics;
 pub mod kfac;
 pub mod kron;
+pub mod laplace;
 pub mod ntk;
 mod problem;
 
