@@ -4,6 +4,7 @@ mod curvature;
 mod dynamics;
 mod kfac;
 mod kron;
+mod laplace;
 
 use nanocurv::curvature::CurvatureError;
 use nanocurv::fixed::Problem;
@@ -27,6 +28,7 @@ pub fn functions<T: Real>() {
     dynamics::functions::<T>();
     kfac::functions::<T>();
     kron::functions::<T>();
+    laplace::functions::<T>();
 }
 
 /// A function that takes any work has no address of its own.

@@ -20,6 +20,7 @@ mod fixed;
 mod foundation;
 mod kfac;
 mod kron;
+mod laplace;
 mod linalg;
 mod matrix;
 mod network;
@@ -45,6 +46,8 @@ fn proof(memory: &mut Memory) -> Option<&[f32]> {
     kfac::functions::<f64>();
     curvature::functions::<f32>();
     curvature::functions::<f64>();
+    laplace::functions::<f32>();
+    laplace::functions::<f64>();
     dynamics::functions::<f32>();
     dynamics::functions::<f64>();
     fixed::functions::<f32>();

@@ -2,7 +2,7 @@
 
 use nanocurv::network::{
     Activation, Architecture, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape,
-    Targets, chain, evaluate, formula, forward, forward_scratch, layer, tape_len,
+    Targets, chain, evaluate, features, formula, forward, forward_scratch, layer, tape_len,
 };
 use nanocurv::{Real, mlp};
 
@@ -48,6 +48,7 @@ pub fn functions<T: Real>() {
         Mlp::<T>::params,
         Mlp::<T>::depth,
         Mlp::<T>::at,
+        Mlp::<T>::back,
         Mlp::<T>::check_batch,
         Mlp::<T>::dense,
         <Dense<T> as Iterator>::next,
@@ -68,6 +69,7 @@ pub fn functions<T: Real>() {
         Tape::<T>::outputs,
         tape_len,
         forward::<T>,
+        features::<T>,
         forward_scratch,
     );
     keep!(
