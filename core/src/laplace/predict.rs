@@ -11,7 +11,7 @@
 //! for the full structure. At the last layer r_o is a unit vector.
 
 use super::error::LaplaceError;
-use super::posterior::Posterior;
+use super::posterior::{Posterior, blocks, posterior_len};
 use super::sums::Structure;
 use crate::error::ShapeError;
 use crate::kfac::Bias;
@@ -148,9 +148,12 @@ fn kronecker<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), LaplaceError> {
     let (samples, outputs) = (tape.batch(), net.outputs());
-    let mut blocks = posterior.blocks(bias).peekable();
+    let mut numbers = posterior.data;
     for dense in net.dense() {
-        while let Some(block) = blocks.next_if(|b| b.place.index == dense.index) {
+        let layer = core::slice::from_ref(&dense.layer);
+        let (own, others) = numbers.cut(posterior_len(layer, posterior.structure));
+        numbers = others;
+        for block in blocks(layer, own, bias) {
             let (n, m) = (block.place.rows(), block.place.cols());
             let (a, rest) = scratch.cut_mut(n * samples);
             let x = tape.input(dense.index);
