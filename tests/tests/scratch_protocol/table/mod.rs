@@ -5,13 +5,14 @@ mod curvature;
 mod dynamics;
 mod kfac;
 mod kron;
+mod laplace;
 mod linalg;
 mod ntk;
 
 use crate::Ledger;
 
 /// The rows of every family.
-pub const ROWS: [fn(&Ledger); 9] = [
+pub const ROWS: [fn(&Ledger); 11] = [
     linalg::linear_algebra,
     ntk::networks_and_kernels,
     kron::kronecker_algebra,
@@ -20,5 +21,7 @@ pub const ROWS: [fn(&Ledger); 9] = [
     kfac::natural_gradients,
     curvature::curvature_operators,
     curvature::solvers_and_estimators,
+    laplace::posteriors,
+    laplace::features_of_layers,
     dynamics::training_dynamics,
 ];
