@@ -85,6 +85,9 @@ fn every_public_function_is_in_the_proof_image() {
     let mut missing = Vec::new();
     for file in rust_files(&core) {
         let place = file.strip_prefix(&core).unwrap();
+        if place.iter().any(|part| part == "tests") {
+            continue;
+        }
         // The proof has one file for each folder of the core.
         let room = match place.parent().unwrap().to_str().unwrap() {
             "" => "foundation",
