@@ -40,7 +40,6 @@ fn bits(net: &Path) -> Vec<u32> {
 #[test]
 fn exported_networks_compile_and_hold_the_bits_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let source = folder.path().join("src");
     std::fs::create_dir(&source).unwrap();
     let special = [0.1, -0.0, 1e-45, f32::MIN_POSITIVE, f32::MAX, 2.999_999_8, 16_777_216.0];
@@ -77,30 +76,132 @@ fn exported_networks_compile_and_hold_the_bits_of_the_file() {
         let layers = network::read(net).unwrap().layers.len();
         let _ = writeln!(expected, "{layers} {:?}", bits(net));
     }
+    let program = format!("{modules}use nanocurv::network::Network;\nfn main() {{ {prints} }}");
+    std::fs::write(source.join("main.rs"), program).unwrap();
+    assert_eq!(build_and_run(folder.path(), "networks"), expected);
+}
+
+/// What the program in `src/main.rs` of a crate in `folder` prints. Crates share what they build
+/// of the library, and have names of their own.
+fn build_and_run(folder: &Path, name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     std::fs::write(
-        source.join("main.rs"),
-        format!("{modules}use nanocurv::network::Network;\nfn main() {{ {prints} }}"),
-    )
-    .unwrap();
-    std::fs::write(
-        folder.path().join("Cargo.toml"),
+        folder.join("Cargo.toml"),
         format!(
-            "[package]\nname = \"exported\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+            "[package]\nname = \"exported-{name}\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
              nanocurv = {{ path = {:?} }}\n",
             root.join("core")
         ),
     )
     .unwrap();
-    std::fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock")).unwrap();
+    std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--offline"])
-        .current_dir(folder.path())
+        .current_dir(folder)
         .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported"))
         .env("RUSTFLAGS", "-D warnings -A dead_code")
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Posteriors of every structure, of all layers or the last, of either parameterisation: on the
+/// other side they say what `laplace predict` says, in single precision.
+#[test]
+fn exported_posteriors_predict_what_the_program_predicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("src");
+    std::fs::create_dir(&source).unwrap();
+    let (mut modules, mut prints, mut expected) = (String::new(), String::new(), Vec::new());
+    let ntk = ["--parameterization", "ntk", "--sigma-w", "1.4", "--sigma-b", "0.5"];
+    for (index, options) in [
+        &["--structure", "full"][..],
+        &["--structure", "kron"],
+        &["--structure", "ekfac", "--separate-bias"],
+        &["--structure", "diagonal"],
+        &["--structure", "full", "--last-layer"],
+    ]
+    .into_iter()
+    .enumerate()
+    .flat_map(|(n, options)| [(2 * n, (options, &[][..])), (2 * n + 1, (options, &ntk[..]))])
+    {
+        let (structure, scales) = options;
+        let net = |command: &mut assert_cmd::Command| {
+            command
+                .args(["--activation", "silu", "--quiet", "--net"])
+                .args([reference("lap_two_outputs/net.safetensors")]);
+            command.args(scales);
+        };
+        let post = folder.path().join("post.npz");
+        let mut fit = nanocurv();
+        fit.args(["laplace", "fit", "--loss", "mse", "--noise", "0.5", "--prior-precision", "2"]);
+        net(&mut fit);
+        fit.arg("--data").arg(reference("lap_two_outputs/x.npy"));
+        fit.arg("--targets").arg(reference("lap_two_outputs/y.npy"));
+        run(fit.args(structure).arg("--out").arg(&post), 0);
+        let mut predict = nanocurv();
+        predict.args(["laplace", "predict", "--format", "json", "--posterior"]).arg(&post);
+        net(&mut predict);
+        predict.arg("--data").arg(reference("lap_two_outputs/xtest.npy"));
+        let said: Value = serde_json::from_str(&run(&mut predict, 0).0).unwrap();
+        let row = |key: &str| said[key][0].as_array().unwrap().clone();
+        expected.extend(row("mean").iter().map(|v| v.as_f64().unwrap()));
+        let covariance = row("covariance");
+        let values = covariance.iter().flat_map(|row| row.as_array().unwrap());
+        expected.extend(values.map(|v| v.as_f64().unwrap()));
+
+        let file = source.join(format!("n{index}.rs"));
+        let mut export = nanocurv();
+        export.args(["export", "--name", "Net", "--posterior"]).arg(&post);
+        net(&mut export);
+        run(export.arg("--out").arg(&file), 0);
+        let _ = writeln!(modules, "mod n{index};");
+        let _ = writeln!(prints, "said!(n{index});");
+    }
+    let bytes = std::fs::read(reference("lap_two_outputs/xtest.npy")).unwrap();
+    let x = nanocurv_cli::io::npy::read(&bytes).unwrap().to_vec::<f32>();
+    let program = format!(
+        "{modules}
+        use nanocurv::laplace::{{Posterior, predict_scratch}};
+        use nanocurv::network::{{self, Network, forward_scratch}};
+        use nanocurv::{{Mat, MatMut}};
+        const X: [f32; 3] = {:?};
+        macro_rules! said {{ ($net:ident) => {{{{
+            use $net::*;
+            let posterior =
+                Posterior::from_exported(POSTERIOR_LAYERS, STRUCTURE, NOISE, &POSTERIOR).unwrap();
+            let net = Net.at(&THETA).unwrap();
+            let first = Net::LAYERS.len() - POSTERIOR_LAYERS.len();
+            let x = Mat::new(\"x\", &X, 3, 1).unwrap();
+            let mut scratch = [0.0; 1000];
+            let mut features = [0.0; 5];
+            let (back, x) = if first == 0 {{ (net, x) }} else {{
+                let to = MatMut::new(\"features\", &mut features, 5, 1).unwrap();
+                let scratch = &mut scratch[..forward_scratch(Net::LAYERS, 1)];
+                network::features(&net, first, x, to, scratch).unwrap();
+                (net.back(first).unwrap(), Mat::new(\"features\", &features, 5, 1).unwrap())
+            }};
+            let (mut mean, mut covariance) = ([0.0; 2], [0.0; 4]);
+            let scratch = &mut scratch[..predict_scratch(POSTERIOR_LAYERS, STRUCTURE, 1)];
+            let to = MatMut::new(\"mean\", &mut mean, 2, 1).unwrap();
+            posterior.predict(&back, x, to, &mut covariance, scratch).unwrap();
+            for v in mean.iter().chain(&covariance) {{ println!(\"{{v}}\"); }}
+        }}}} }}
+        fn main() {{ {prints} }}",
+        &x[..3]
+    );
+    std::fs::write(source.join("main.rs"), program).unwrap();
+    let found = build_and_run(folder.path(), "posteriors");
+    let found: Vec<f64> = found.lines().map(|line| line.parse().unwrap()).collect();
+    assert_eq!(found.len(), expected.len());
+    let pairs = found.chunks(6).zip(expected.chunks(6)).enumerate();
+    for (index, (found, expected)) in pairs {
+        let largest = expected.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-5 * largest, "{index}: {found} {expected}");
+        }
+    }
 }
 
 #[test]

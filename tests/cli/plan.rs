@@ -80,7 +80,7 @@ fn a_posterior_is_counted_where_it_lies() {
         let plan = plan(&["--task", "forward", "--posterior", name], 0);
         let numbers = laplace::posterior_len(&LAYERS, structure);
         assert_eq!(part(&plan, "posterior", "constant")["bytes"], 4 * numbers, "{name}");
-        let scratch = laplace::predict_scratch(&LAYERS, structure, 1);
+        let scratch = laplace::predict_one_scratch(&LAYERS, structure);
         assert_eq!(part(&plan, row, "scratch")["values"], scratch, "{name}");
         let flash = |plan: &Value| plan["flash"].as_u64().unwrap();
         assert!(flash(&plan) >= flash(&without) + 4 * numbers as u64, "{name}");

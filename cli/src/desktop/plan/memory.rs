@@ -183,7 +183,7 @@ pub(super) fn parts(
     if let Some(kind) = posterior {
         let structure = kind.core(false);
         let (name, outputs) = (prediction(kind), layer::outputs(layers));
-        let scratch = laplace::predict_scratch(layers, structure, 1);
+        let scratch = laplace::predict_one_scratch(layers, structure);
         let numbers = laplace::posterior_len(layers, structure);
         parts.push(part("posterior", Kind::Constant, numbers, true));
         // The mean and the covariance of one sample.
