@@ -28,7 +28,7 @@ mod prior;
 mod spectrum;
 mod stream;
 mod sums;
-#[cfg(all(test, feature = "std"))]
+#[cfg(test)]
 mod tests;
 
 pub use classes::{
