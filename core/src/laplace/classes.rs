@@ -7,7 +7,7 @@
 //! MacKay (1992), "The evidence framework applied to classification networks", for the probit.
 
 use super::error::LaplaceError;
-use crate::error::ShapeError;
+use crate::error::{NonFiniteError, ShapeError};
 use crate::matrix::{Mat, MatMut};
 use crate::network::Loss;
 use crate::network::loss::{sigmoid, softmax};
@@ -56,19 +56,21 @@ fn softmax_in_place<T: Real>(z: &mut [T]) {
     z.iter_mut().for_each(|z| *z /= sum);
 }
 
-/// The lower triangular L of `cov = L L^T`, in place, the upper triangle zero. Directions without
-/// variance, and what rounding left below zero, are columns of zeros.
+/// The lower triangular L of `cov = L L^T`, in place, the upper triangle zero. Directions whose
+/// variance is none, or rounding of their own, are columns of zeros.
 ///
 /// # Errors
-/// [`LaplaceError::Shape`] unless the covariance is square.
+/// [`LaplaceError::Shape`] unless the covariance is square, [`LaplaceError::NonFinite`].
 pub fn covariance_root<T: Real>(mut covariance: MatMut<'_, T>) -> Result<(), LaplaceError> {
     let n = covariance.rows();
     ShapeError::check("covariance columns", n, covariance.cols())?;
-    let largest = covariance.as_ref().diagonal().fold(T::ZERO, |most, v| most.max(*v));
-    let rounding = largest * T::EPSILON * T::from_usize(n);
+    NonFiniteError::check_matrix("covariance", covariance.as_ref())?;
+    let rounding = T::EPSILON * T::from_usize(n);
     for k in 0..n {
+        // The variance of output k is what the columns before have explained, and the pivot.
         let pivot = covariance.at(k, k);
-        let kept = pivot > rounding;
+        let explained = (0..k).fold(T::ZERO, |sum, j| sum + covariance.at(k, j).squared());
+        let kept = pivot > rounding * (explained + pivot);
         let root = if kept { pivot.sqrt() } else { T::ONE };
         for (i, v) in covariance.col(k).iter_mut().enumerate() {
             *v = if i >= k && kept { *v / root } else { T::ZERO };

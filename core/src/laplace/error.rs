@@ -19,7 +19,8 @@ error_type! {
         Network(NetworkError),
         /// The curvature cannot be accumulated or decomposed.
         Kfac(KfacError),
-        /// A prior precision is not finite and positive.
+        /// A prior precision, its inverse, or for the full structure its ratio to the first is not
+        /// finite and positive.
         PriorPrecision {
             /// Its index among the precisions.
             index: u32,
@@ -96,7 +97,7 @@ impl fmt::Display for LaplaceError {
             Self::Network(e) => e.fmt(f),
             Self::Kfac(e) => e.fmt(f),
             Self::PriorPrecision { index } => {
-                write!(f, "prior precision {index}: must be finite and positive")
+                write!(f, "prior precision {index}: must be finite and positive, as its inverse")
             }
             Self::Noise => write!(f, "the noise must be finite and positive"),
             Self::JointBias { layer } => write!(

@@ -72,6 +72,25 @@ struct Group<T> {
     scatter: T,
 }
 
+impl<T: Real> Group<T> {
+    /// `-Hessian - q`, twice: `delta_g s_g`, and above rounding where the evidence is all but
+    /// straight, for a step that is a number.
+    fn excess(&self) -> T {
+        self.scatter.max(T::EPSILON * self.gamma - self.q)
+    }
+
+    /// `-Hessian`, twice.
+    fn curvature(&self) -> T {
+        self.q + self.excess()
+    }
+}
+
+/// `ln(1 + curvature / delta)`, also where the quotient is beyond the numbers.
+fn log_ratio<T: Real>(curvature: T, delta: T) -> T {
+    let ratio = curvature / delta;
+    if ratio.is_finite() { ratio.ln_1p() } else { curvature.ln() - delta.ln() }
+}
+
 /// The sums of a group, at precision `delta`.
 fn group<T: Real>(
     spectrum: &Spectrum<'_, T>,
@@ -88,7 +107,7 @@ fn group<T: Real>(
         for lambda in modes.values {
             let curvature = h * *lambda;
             let share = curvature / (curvature + delta);
-            log_det_ratio += (curvature / delta).ln_1p();
+            log_det_ratio += log_ratio(curvature, delta);
             gamma += share;
             q += share * (delta / (curvature + delta));
         }
@@ -116,7 +135,8 @@ fn squares<T: Real>(spectrum: &Spectrum<'_, T>, theta: &[T], index: usize) -> T 
 /// The log evidence and its parts at prior precisions and `inverse_noise` h (1 for classes).
 ///
 /// # Errors
-/// [`LaplaceError`] if theta or the prior does not fit, h is not positive, or there is no sample.
+/// [`LaplaceError`] if theta or the prior does not fit, h is not positive, there is no sample, or
+/// the evidence is beyond the finite numbers.
 pub fn evidence<T: Real>(
     spectrum: &Spectrum<'_, T>,
     theta: &[T],
@@ -134,11 +154,13 @@ pub fn evidence<T: Real>(
         scatter += sums.scatter;
     }
     let log_likelihood = fit.log_likelihood(h, layer::outputs(spectrum.layers));
+    let log_marginal_likelihood = log_likelihood - T::HALF * (log_det_ratio + scatter);
+    NonFiniteError::check("evidence", &[log_marginal_likelihood, gamma])?;
     Ok(Evidence {
         log_likelihood,
         log_det_ratio,
         scatter,
-        log_marginal_likelihood: log_likelihood - T::HALF * (log_det_ratio + scatter),
+        log_marginal_likelihood,
         effective_parameters: gamma,
     })
 }
@@ -257,13 +279,15 @@ pub fn maximize<T: Real>(
             steps.iter_mut().for_each(|d| *d *= shrink);
             along_noise *= shrink;
             newton.go(steps, along_noise, precisions, inverse_noise);
-            if !newton.within(precisions, *inverse_noise) {
+            if !newton.within(steps, along_noise, precisions, *inverse_noise) {
                 newton.go_back(steps, along_noise, precisions, inverse_noise);
                 break Some(Stop::AtLimit);
             }
-            let now = value(precisions, *inverse_noise)?;
             let rounding = T::EPSILON * T::from_usize(8) * best.log_marginal_likelihood.abs();
-            if now.log_marginal_likelihood >= best.log_marginal_likelihood - rounding {
+            // An evidence beyond the numbers is no better than a smaller one.
+            if let Ok(now) = value(precisions, *inverse_noise)
+                && now.log_marginal_likelihood >= best.log_marginal_likelihood - rounding
+            {
                 best = now;
                 break None;
             }
@@ -301,27 +325,29 @@ impl<T: Real> Newton<'_, '_, T> {
         let residual = h * self.fit.value;
         let (mut schur, mut right) = (residual, terms - residual);
         for (index, (delta, step)) in precisions.iter().zip(&mut *steps).take(groups).enumerate() {
-            let Group { gamma, q, scatter, .. } = sums(index, *delta);
-            schur += q;
-            right -= gamma;
-            let curvature = q + scatter;
+            let group = sums(index, *delta);
+            let (curvature, q) = (group.curvature(), group.q);
+            right -= group.gamma;
             *step = T::ZERO;
             if self.tuning.prior && curvature > T::ZERO {
-                let newton = (gamma - scatter) / curvature;
-                *step = newton;
-                schur -= q * (q / curvature);
-                right += q * newton;
+                *step = (group.gamma - group.scatter) / curvature;
+                // q - q^2 / curvature
+                schur += q * (group.excess() / curvature);
+                right += q * *step;
+            } else {
+                schur += q;
             }
         }
-        let along_noise =
-            if self.tuning.noise && schur > T::ZERO { right / schur } else { T::ZERO };
+        // Without residuals and scatter the complement is rounding, but the evidence still grows.
+        let schur = schur.max(T::EPSILON * terms);
+        let along_noise = if self.tuning.noise { right / schur } else { T::ZERO };
         if self.tuning.prior && along_noise != T::ZERO {
             for (index, (delta, step)) in
                 precisions.iter().zip(&mut *steps).take(groups).enumerate()
             {
-                let Group { q, scatter, .. } = sums(index, *delta);
-                if q + scatter > T::ZERO {
-                    *step += q / (q + scatter) * along_noise;
+                let group = sums(index, *delta);
+                if group.curvature() > T::ZERO {
+                    *step += group.q / group.curvature() * along_noise;
                 }
             }
         }
@@ -343,9 +369,13 @@ impl<T: Real> Newton<'_, '_, T> {
         *h *= (-along_noise).exp();
     }
 
-    /// All precisions are numbers that can be computed with.
-    fn within(&self, precisions: &[T], h: T) -> bool {
+    /// What has moved is a number that can be computed with, or on its way back to them.
+    fn within(&self, steps: &[T], along_noise: T, precisions: &[T], h: T) -> bool {
         let most = T::ONE / (T::EPSILON * T::EPSILON);
-        precisions.iter().chain([&h]).all(|v| *v <= most && *v >= T::ONE / most)
+        let least = T::ONE / most;
+        let moved = precisions.iter().zip(steps).chain([(&h, &along_noise)]);
+        moved
+            .into_iter()
+            .all(|(v, d)| (*d <= T::ZERO || *v <= most) && (*d >= T::ZERO || *v >= least))
     }
 }

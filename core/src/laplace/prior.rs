@@ -57,15 +57,21 @@ impl<'a, T: Real> Prior<'a, T> {
         Self { per: Per::Network, precisions: core::slice::from_ref(precision) }
     }
 
-    /// `Ok` if the precisions are as many as they must be, finite and positive, and the structure
-    /// can tell their parameters apart.
+    /// `Ok` if the precisions are as many as they must be, finite and positive as their inverses,
+    /// and the structure can tell their parameters apart. The ratios to the first of those of the
+    /// full structure must be numbers too.
     ///
     /// # Errors
     /// [`LaplaceError::Shape`], [`LaplaceError::PriorPrecision`], [`LaplaceError::JointBias`].
     pub fn check(&self, layers: &[Layer], structure: Structure) -> Result<(), LaplaceError> {
         let (per, found) = (self.per, self.precisions.len());
         ShapeError::check("prior precisions", per.count(layers), found)?;
-        if let Some(index) = self.precisions.iter().position(|d| !positive(*d)) {
+        let first = match structure {
+            Structure::Full => self.precisions.first().copied().unwrap_or(T::ONE),
+            _ => T::ONE,
+        };
+        let good = |d: T| positive(d) && positive(T::ONE / d) && positive(d / first);
+        if let Some(index) = self.precisions.iter().position(|d| !good(*d)) {
             return Err(LaplaceError::PriorPrecision { index: size(index) });
         }
         let joint =

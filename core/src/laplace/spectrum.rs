@@ -11,9 +11,8 @@
 
 use super::error::LaplaceError;
 use super::prior::{Per, Prior, tensors};
-use super::sums::{Structure, half, sums_len};
-use crate::error::{ShapeError, size};
-use crate::kfac::eigen::clear_rounding;
+use super::sums::{Structure, check_keep, half, sums_len};
+use crate::error::{NonFiniteError, ShapeError, size};
 use crate::kfac::factors::Places;
 use crate::kfac::{
     self, Bias, Factors, Fisher, KfacError, Part, Place, Side, Weights, eigen_len, factors_len,
@@ -50,7 +49,8 @@ pub const fn decompose_scratch(layers: &[Layer], structure: Structure) -> usize 
 ///
 /// # Errors
 /// [`LaplaceError::NoSamples`], [`LaplaceError::Indefinite`], [`LaplaceError::Kfac`] naming the
-/// factor that is not finite, a prior or a slice that does not fit.
+/// factor that is not finite, [`LaplaceError::NonFinite`] for eigenvalues beyond the numbers, a
+/// prior or a slice that does not fit.
 pub fn decompose<T: Real>(
     layers: &[Layer],
     structure: Structure,
@@ -69,7 +69,7 @@ pub fn decompose<T: Real>(
             kronecker(layers, bias, sums, storage, scratch)?;
         }
         Structure::Diagonal => {
-            crate::error::NonFiniteError::check("sums", sums)?;
+            NonFiniteError::check("sums", sums)?;
             storage.iter_mut().zip(sums).for_each(|(to, from)| *to = *from);
         }
     }
@@ -131,6 +131,7 @@ fn kronecker<T: Real>(
 ) -> Result<(), LaplaceError> {
     let (factors, samples) = sums.cut(factors_len(layers));
     let samples = samples.first().copied().unwrap_or(T::ZERO);
+    NonFiniteError::check("samples", &[samples])?;
     if samples <= T::ZERO {
         return Err(LaplaceError::NoSamples);
     }
@@ -142,8 +143,17 @@ fn kronecker<T: Real>(
         rest.take(eigen_len(place.rows(), place.cols()))?;
         let lambda = rest.take(place.params())?;
         lambda.iter_mut().for_each(|l| *l /= samples);
+        clear_rounding(lambda);
     }
     Ok(())
+}
+
+/// Eigenvalues that are negative within the rounding of sums become zero: that of 1 / epsilon
+/// additions is the root of epsilon, and more do not change a sum.
+fn clear_rounding<T: Real>(values: &mut [T]) {
+    let largest = values.iter().fold(T::ZERO, |most, v| most.max(*v));
+    let rounding = largest * T::EPSILON.sqrt();
+    values.iter_mut().filter(|v| **v < T::ZERO && -**v <= rounding).for_each(|v| *v = T::ZERO);
 }
 
 /// Scratch of [`correct`] for `batch` samples.
@@ -155,7 +165,8 @@ pub const fn correct_scratch(layers: &[Layer], batch: usize) -> usize {
 /// starts, 1 carries on. `storage`: as [`decompose`] left it; `scratch`: [`correct_scratch`].
 ///
 /// # Errors
-/// [`LaplaceError`] if network, data, storage or scratch do not fit together.
+/// [`LaplaceError`] if network, data, storage or scratch do not fit together, or `keep` is not in
+/// [0, 1].
 pub fn correct<T: Real>(
     net: &Mlp<'_, T>,
     x: Mat<'_, T>,
@@ -167,6 +178,7 @@ pub fn correct<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), LaplaceError> {
     ShapeError::check("spectrum", kfac::ekfac_len(net.layers(), bias), storage.len())?;
+    check_keep(keep)?;
     let weights = Weights { keep, input: T::ONE, output: half(loss) };
     let fisher = Fisher::TypeTwo;
     Ok(kfac::ekfac_correct(net, x, targets, loss, fisher, weights, bias, storage, scratch)?)
@@ -304,10 +316,14 @@ impl<'a, T: Real> Spectrum<'a, T> {
         }
     }
 
-    /// No eigenvalue is negative.
+    /// All eigenvalues are finite, and none is negative.
     fn check(&self) -> Result<(), LaplaceError> {
         let mut result = Ok(());
         self.modes(|modes| {
+            if result.is_err() {
+                return;
+            }
+            result = NonFiniteError::check("eigenvalues", modes.values).map_err(Into::into);
             let negative = modes.values.iter().position(|v| *v < T::ZERO);
             if let (Ok(()), Some(index)) = (result, negative) {
                 let (layer, index) = (size(modes.layer), size(index));

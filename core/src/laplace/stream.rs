@@ -149,8 +149,8 @@ impl<'s, T: Real> Stream<'s, T> {
     ///
     /// # Errors
     /// [`LaplaceError::WindUp`] where forgetting would take a variance out of the numbers,
-    /// [`LaplaceError::NonFinite`] for a sample that is not finite, sizes that do not fit. Nothing
-    /// has changed then.
+    /// [`LaplaceError::NonFinite`] for a sample that is not finite, or whose variance or residual
+    /// is not; sizes that do not fit. Nothing has changed then.
     pub fn update(
         &mut self,
         features: &[T],
@@ -168,13 +168,15 @@ impl<'s, T: Real> Stream<'s, T> {
         let (weights, bias) = theta.cut_mut(self.last.inputs * m);
         forward(Mat::of(weights, self.last.inputs, m), bias, a, error);
         error.iter_mut().zip(target).for_each(|(e, y)| *e = *y - *e);
-        self.check_growth(a)?;
-        // The sigma^2 + the variances of the directions so far; `gain` collects P^-1 a.
+        NonFiniteError::check("residual", error)?;
+        self.project(a, gain)?;
+        // The sigma^2 + the variances of the directions so far; `gain` holds U^T a, and in what
+        // has been passed collects P^-1 a.
         let mut total = self.noise;
         let keep = T::ONE / self.forgetting;
         for (j, column) in columns_mut(self.state).enumerate() {
-            let (d, f) = projection(column, a);
-            let v = d * f;
+            let f = gain.get(j).copied().unwrap_or(T::ZERO);
+            let v = column.last().map_or(T::ZERO, |d| *d * f);
             let before = total;
             total += f * v;
             let lambda = -f / before;
@@ -218,19 +220,21 @@ impl<'s, T: Real> Stream<'s, T> {
         Ok(a)
     }
 
-    /// No variance leaves the numbers in the next update.
-    fn check_growth(&self, a: &[T]) -> Result<(), LaplaceError> {
-        if self.forgetting == T::ONE {
-            return Ok(());
-        }
+    /// `to := U^T a`, unless a number would leave the numbers in the update by it.
+    fn project(&self, a: &[T], to: &mut [T]) -> Result<(), LaplaceError> {
         let most = T::ONE / (T::EPSILON * T::EPSILON);
         let mut total = self.noise;
-        for (j, column) in columns(self.state).enumerate() {
+        for (j, (column, to)) in columns(self.state).zip(to).enumerate() {
             let (d, f) = projection(column, a);
+            *to = f;
             let before = total;
             total += d * f * f;
-            let grown = d * (before / total) / self.forgetting;
-            if !(positive(grown) && grown <= most) {
+            let kept = d * (before / total);
+            if !(total.is_finite() && (f / before).is_finite() && positive(kept)) {
+                return Err(NonFiniteError { what: "variance", index: size(j) }.into());
+            }
+            let grown = kept / self.forgetting;
+            if self.forgetting != T::ONE && !(grown <= most) {
                 return Err(LaplaceError::WindUp { index: size(j) });
             }
         }

@@ -9,7 +9,7 @@
 //! ```
 //! v runs over the columns of a root of Lambda, pulled back: O backward passes a batch. `keep`
 //! multiplies what the sums hold: 0 starts, 1 carries on, between them it forgets; the number of
-//! samples that count then tends to 1 / (1 - keep).
+//! batches that count then tends to 1 / (1 - keep).
 
 use super::error::LaplaceError;
 use crate::error::ShapeError;
@@ -61,6 +61,11 @@ pub(super) fn half<T: Real>(loss: Loss) -> T {
     if loss == Loss::Mse { T::HALF } else { T::ONE }
 }
 
+/// What is kept of sums is a share of them.
+pub(super) fn check_keep<T: Real>(keep: T) -> Result<(), LaplaceError> {
+    if keep >= T::ZERO && keep <= T::ONE { Ok(()) } else { Err(LaplaceError::Forgetting) }
+}
+
 /// `sums := keep sums + those of a batch`, and the batch's summed loss: `sum |f - y|^2`, or
 /// `-sum log p(y)`.
 ///
@@ -82,9 +87,7 @@ pub fn accumulate<T: Real>(
 ) -> Result<T, LaplaceError> {
     let layers = net.layers();
     ShapeError::check("sums", sums_len(layers, structure), sums.len())?;
-    if !(keep >= T::ZERO && keep <= T::ONE) {
-        return Err(LaplaceError::Forgetting);
-    }
+    check_keep(keep)?;
     loss.check(targets, net.outputs(), x.cols())?;
     let mut scratch = Scratch::new(scratch, accumulate_scratch(layers, structure, x.cols()))?;
     let mut batch = Batch::record(net, x, &mut scratch)?;

@@ -3,6 +3,7 @@
 mod draws;
 mod errors;
 mod evidence;
+mod limits;
 mod predictions;
 mod stream;
 mod structures;
