@@ -135,6 +135,7 @@ impl<'s, T: Real> Stream<'s, T> {
         ShapeError::check("mean", outputs, mean.len())?;
         let mut scratch = Scratch::new(scratch, stream_scratch(&self.last))?;
         let a = self.homogeneous(features, &mut scratch)?;
+        NonFiniteError::check("features", a)?;
         let (weights, bias) = theta.cut(inputs * outputs);
         forward(Mat::of(weights, inputs, outputs), bias, a, mean);
         let spread = columns(self.state).fold(T::ZERO, |sum, column| {
@@ -161,38 +162,41 @@ impl<'s, T: Real> Stream<'s, T> {
         let (n, m) = (self.last.homogeneous_inputs(), self.last.outputs);
         ShapeError::check("last layer's parameters", self.last.params(), theta.len())?;
         ShapeError::check("target", m, target.len())?;
-        NonFiniteError::check("target", target)?;
         let mut scratch = Scratch::new(scratch, stream_scratch(&self.last))?;
         let a = self.homogeneous(features, &mut scratch)?;
         let (gain, error) = (scratch.take(n)?, scratch.take(m)?);
         let (weights, bias) = theta.cut_mut(self.last.inputs * m);
         forward(Mat::of(weights, self.last.inputs, m), bias, a, error);
         error.iter_mut().zip(target).for_each(|(e, y)| *e = *y - *e);
-        NonFiniteError::check("residual", error)?;
+        let squares = error.iter().fold(T::ZERO, |sum, e| sum + *e * *e);
+        if !squares.is_finite() {
+            NonFiniteError::check("target", target)?;
+            NonFiniteError::check("features", a)?;
+            NonFiniteError::check("residual", error)?;
+        }
         self.project(a, gain)?;
         // The sigma^2 + the variances of the directions so far; `gain` holds U^T a, and in what
         // has been passed collects P^-1 a.
         let mut total = self.noise;
         let keep = T::ONE / self.forgetting;
         for (j, column) in columns_mut(self.state).enumerate() {
-            let f = gain.get(j).copied().unwrap_or(T::ZERO);
-            let v = column.last().map_or(T::ZERO, |d| *d * f);
+            let (passed, here) = gain.cut_mut(j);
+            let (Some((d, u)), Some(here)) = (column.split_last_mut(), here.first_mut()) else {
+                break;
+            };
+            let f = *here;
+            let v = *d * f;
             let before = total;
             total += f * v;
             let lambda = -f / before;
-            if let Some((d, u)) = column.split_last_mut() {
-                *d *= before / total * keep;
-                for (u, g) in u.iter_mut().zip(&mut *gain) {
-                    let old = *u;
-                    *u = old + lambda * *g;
-                    *g += old * v;
-                }
+            *d *= before / total * keep;
+            for (u, g) in u.iter_mut().zip(passed) {
+                let old = *u;
+                *u = old + lambda * *g;
+                *g += old * v;
             }
-            if let Some(g) = gain.get_mut(j) {
-                *g = v;
-            }
+            *here = v;
         }
-        let squares = error.iter().fold(T::ZERO, |sum, e| sum + *e * *e);
         let (of_weights, of_bias) = gain.cut(self.last.inputs);
         for (o, (row, e)) in
             weights.chunks_exact_mut(self.last.inputs.max(1)).zip(&*error).enumerate()
@@ -213,7 +217,6 @@ impl<'s, T: Real> Stream<'s, T> {
         scratch: &mut Scratch<'c, T>,
     ) -> Result<&'c [T], LaplaceError> {
         ShapeError::check("features", self.last.inputs, features.len())?;
-        NonFiniteError::check("features", features)?;
         let a = scratch.take(self.last.homogeneous_inputs())?;
         let with_bias = features.iter().map(|x| self.scale.weight * *x).chain([self.scale.bias]);
         a.iter_mut().zip(with_bias).for_each(|(a, v)| *a = v);
@@ -222,24 +225,49 @@ impl<'s, T: Real> Stream<'s, T> {
 
     /// `to := U^T a`, unless a number would leave the numbers in the update by it.
     fn project(&self, a: &[T], to: &mut [T]) -> Result<(), LaplaceError> {
-        let most = T::ONE / (T::EPSILON * T::EPSILON);
-        let mut total = self.noise;
-        for (j, (column, to)) in columns(self.state).zip(to).enumerate() {
+        let (mut total, mut least, mut most, mut longest) = (self.noise, T::MAX, T::ZERO, T::ZERO);
+        for (column, to) in columns(self.state).zip(to) {
             let (d, f) = projection(column, a);
             *to = f;
+            total += d * f * f;
+            least = least.min(d);
+            most = most.max(d);
+            longest = longest.max(f.abs());
+        }
+        // Far from the ends of the numbers, as nearly always, one bound serves all directions.
+        let steepest = longest / self.noise;
+        let within =
+            total.is_finite() && steepest.is_finite() && least * (self.noise / total) > T::ZERO;
+        if within && (self.forgetting == T::ONE || most <= self.forgetting * most_variance()) {
+            return Ok(());
+        }
+        self.refuse(a)
+    }
+
+    /// The error of the direction whose numbers would leave the numbers, if one's do.
+    #[cold]
+    fn refuse(&self, a: &[T]) -> Result<(), LaplaceError> {
+        NonFiniteError::check("features", a)?;
+        let mut total = self.noise;
+        for (j, column) in columns(self.state).enumerate() {
+            let (d, f) = projection(column, a);
             let before = total;
             total += d * f * f;
             let kept = d * (before / total);
             if !(total.is_finite() && (f / before).is_finite() && positive(kept)) {
                 return Err(NonFiniteError { what: "variance", index: size(j) }.into());
             }
-            let grown = kept / self.forgetting;
-            if self.forgetting != T::ONE && !(grown <= most) {
+            if self.forgetting != T::ONE && kept > self.forgetting * most_variance() {
                 return Err(LaplaceError::WindUp { index: size(j) });
             }
         }
         Ok(())
     }
+}
+
+/// No variance grows beyond it by forgetting.
+fn most_variance<T: Real>() -> T {
+    T::ONE / (T::EPSILON * T::EPSILON)
 }
 
 /// `D_j` and `u_j^T a`
