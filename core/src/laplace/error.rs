@@ -47,7 +47,8 @@ error_type! {
             /// The index of the eigenvalue.
             index: u32,
         },
-        /// The forgetting factor is not in (0, 1], or the share of the average is not in (0, 1).
+        /// The forgetting factor is not in (0, 1], what is kept of sums not in [0, 1], or the share
+        /// of the average not in (0, 1).
         Forgetting,
         /// The weight of a regression's targets is tuned, but the loss is not the squared error.
         NoiseOfClasses,
@@ -113,7 +114,10 @@ impl fmt::Display for LaplaceError {
             Self::Indefinite { layer, index } => {
                 write!(f, "layer {layer}: eigenvalue {index} of the curvature is negative")
             }
-            Self::Forgetting => write!(f, "the forgetting factor must be in (0, 1]"),
+            Self::Forgetting => write!(
+                f,
+                "a forgetting factor must be in (0, 1], what is kept in [0, 1], a share in (0, 1)"
+            ),
             Self::NoiseOfClasses => write!(f, "only the squared error has a noise to tune"),
             Self::WindUp { index } => write!(
                 f,

@@ -6,8 +6,8 @@
 //! classes        log likelihood = sum log p(y),  h = 1
 //! effective parameters  gamma = sum h lambda / (h lambda + delta)
 //! ```
-//! In `log delta_g` of every group g and `log h` it is concave (a sum of linear functions less
-//! logarithms of sums of exponentials), so that Newton's method has one place to go. With
+//! In `log delta_g` of every group g and `log h` it is concave (linear functions less exponentials
+//! and logarithms of sums of exponentials), so that Newton's method has one place to go. With
 //! `q_g = sum h lambda delta_g / (h lambda + delta_g)^2`, `s_g = sum theta^2`:
 //!
 //! ```text
@@ -283,7 +283,7 @@ pub fn maximize<T: Real>(
                 newton.go_back(steps, along_noise, precisions, inverse_noise);
                 break Some(Stop::AtLimit);
             }
-            let rounding = T::EPSILON * T::from_usize(8) * best.log_marginal_likelihood.abs();
+            let rounding = T::EPSILON * T::from_usize(8) * newton.terms(&best, *inverse_noise);
             // An evidence beyond the numbers is no better than a smaller one.
             if let Ok(now) = value(precisions, *inverse_noise)
                 && now.log_marginal_likelihood >= best.log_marginal_likelihood - rounding
@@ -367,6 +367,12 @@ impl<T: Real> Newton<'_, '_, T> {
     fn go_back(&self, steps: &[T], along_noise: T, precisions: &mut [T], h: &mut T) {
         precisions.iter_mut().zip(steps).for_each(|(delta, d)| *delta *= (-*d).exp());
         *h *= (-along_noise).exp();
+    }
+
+    /// The size of what the evidence is the difference of.
+    fn terms(&self, best: &Evidence<T>, h: T) -> T {
+        let residual = if self.fit.loss == Loss::Mse { h * self.fit.value } else { T::ZERO };
+        residual + best.log_likelihood.abs() + T::HALF * (best.log_det_ratio + best.scatter)
     }
 
     /// What has moved is a number that can be computed with, or on its way back to them.

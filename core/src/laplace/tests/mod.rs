@@ -5,6 +5,7 @@ mod errors;
 mod evidence;
 mod limits;
 mod predictions;
+mod search;
 mod stream;
 mod structures;
 

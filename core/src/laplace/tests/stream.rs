@@ -171,3 +171,52 @@ fn a_stream_that_winds_up_stops_as_it_was() {
     let mut stream = Stream::resume(&layer, 0.5, &mut state).unwrap();
     stream.update(&[1.0, 0.0], &[2.0], &mut theta, &mut scratch).unwrap();
 }
+
+/// A stream of a feature beside its near copy, both of size 1e3, and a small one: `(x, y)`.
+fn badly_scaled(rng: &mut Rng) -> ([f64; 3], f64) {
+    let [a, b, c] = [0; 3].map(|_| rng.normal::<f64>());
+    // What single precision holds, so that both precisions see the same.
+    let x = [1e3 * a, 1e3 * a + b, 1e-2 * c].map(|x| f64::from(x as f32));
+    (x, f64::from((a + c) as f32))
+}
+
+#[test]
+fn the_factors_stay_right_where_the_plain_form_turns_indefinite_in_single_precision() {
+    let layer = Layer::new(3, 1, Activation::Identity).with_bias(false);
+    let (precision, sigma, rho) = (1e-2, 0.1, 0.99);
+    let (mut wide, mut narrow) = ([0.0_f64; 6], [0.0_f32; 6]);
+    let mut wide =
+        Stream::start(&layer, precision, sigma, &mut wide).unwrap().with_forgetting(rho).unwrap();
+    let mut narrow = Stream::start(&layer, precision as f32, sigma as f32, &mut narrow)
+        .unwrap()
+        .with_forgetting(rho as f32)
+        .unwrap();
+    let (mut theta, mut theta_f) = ([0.0; 3], [0.0_f32; 3]);
+    let (mut scratch, mut scratch_f) = ([0.0; 7], [0.0_f32; 7]);
+    // P^-1 := (P^-1 - k s^T) / rho, one triangle and its mirror.
+    let mut plain = [[0.0_f32; 3]; 3];
+    (0..3).for_each(|i| plain[i][i] = 1.0 / precision as f32);
+    let (mut rng, mut negative, mut worst) = (Rng::seed(7), false, 0.0_f64);
+    for _ in 0..20_000 {
+        let (x, y) = badly_scaled(&mut rng);
+        let x_f = x.map(|x| x as f32);
+        let said = wide.update(&x, &[y], &mut theta, &mut scratch).unwrap();
+        let said_f = narrow.update(&x_f, &[y as f32], &mut theta_f, &mut scratch_f).unwrap();
+        // Of the sample's own variance, beside the noise.
+        let (v, v_f) = (said.variance, f64::from(said_f.variance));
+        worst = worst.max((v_f / v - 1.0).abs());
+
+        let s: [f32; 3] = core::array::from_fn(|i| (0..3).map(|j| plain[i][j] * x_f[j]).sum());
+        let spread: f32 = s.iter().zip(&x_f).map(|(s, x)| s * x).sum();
+        negative |= spread < 0.0 || (0..3).any(|i| plain[i][i] <= 0.0);
+        let total = 0.01 + spread;
+        for i in 0..3 {
+            for j in 0..=i {
+                plain[i][j] = (plain[i][j] - s[i] / total * s[j]) / rho as f32;
+                plain[j][i] = plain[i][j];
+            }
+        }
+    }
+    assert!(negative, "the plain form would do");
+    assert!(worst < 1e-2, "{worst}");
+}
