@@ -6,6 +6,7 @@ mod evidence;
 mod limits;
 mod predictions;
 mod search;
+mod shapes;
 mod stream;
 mod structures;
 
