@@ -210,3 +210,40 @@ fn features_beyond_the_numbers_leave_a_stream_as_it_was() {
         }
     }
 }
+
+#[test]
+fn a_spectrum_scales_with_its_sums_as_far_as_the_numbers_go() {
+    let (layers, data) = (layers(), Data::new());
+    let net = data.net(&layers);
+    for structure in STRUCTURES {
+        let (sums, _) = sums(&net, data.x(), data.losses()[0], structure, SAMPLES);
+        let run = |factor: f32| {
+            // The number of samples, the last of a Kronecker structure's, stays.
+            let last =
+                if matches!(structure, Structure::Full | Structure::Diagonal) { 0 } else { 1 };
+            let end = sums.len() - last;
+            let scaled = sums[..end].iter().map(|v| *v as f32 * factor);
+            let all: Vec<f32> = scaled.chain(sums[end..].iter().map(|v| *v as f32)).collect();
+            let mut storage = vec![0.0; spectrum_len(&layers, structure)];
+            let mut scratch = vec![0.0; decompose_scratch(&layers, structure)];
+            let prior = Prior::of(&1.0);
+            decompose(&layers, structure, prior, &all, &mut storage, &mut scratch).unwrap();
+            let spectrum = Spectrum::new(&layers, structure, Per::Network, &storage).unwrap();
+            let mut values = Vec::new();
+            spectrum.modes(|modes| values.extend_from_slice(modes.values));
+            values
+        };
+        let power =
+            if matches!(structure, Structure::Full | Structure::Diagonal) { 100 } else { 50 };
+        let one = run(1.0);
+        let largest = one.iter().fold(0.0_f32, |most, v| most.max(*v));
+        for sign in [-1, 1] {
+            let factor = 2.0_f32.powi(sign * power);
+            let product = if power == 50 { factor * factor } else { factor };
+            for (found, expected) in run(factor).iter().zip(&one) {
+                let error = (found / product - expected).abs();
+                assert!(error < 1e-5 * largest, "{structure:?} {sign}: {found} {expected}");
+            }
+        }
+    }
+}
