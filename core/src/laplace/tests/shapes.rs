@@ -50,6 +50,7 @@ fn predictions_of_every_shape_are_those_of_the_dense_matrix() {
         let net = Mlp::new(layers, &case.theta).unwrap().with_scales(&case.scales).unwrap();
         let x = Mat::of(&case.x, net.inputs(), case.samples);
         let y = Targets::Values(Mat::of(&case.y, net.outputs(), case.samples));
+        let o = net.outputs();
         let of = ([Loss::Mse, Loss::CrossEntropy, Loss::Bce][seed as usize / 3 % 3], y);
         for structure in STRUCTURES {
             let h = dense(&net, x, of, structure);
@@ -67,7 +68,7 @@ fn predictions_of_every_shape_are_those_of_the_dense_matrix() {
                 let posterior = Posterior::write(&spectrum, prior, 0.6, &mut numbers).unwrap();
                 let (s, _) = inverse(&h, 1.0 / 0.36, &precisions(layers, prior));
                 let expected = covariances(&net, x, &s);
-                let (_, found) = predicted(&net, &posterior, x);
+                let (mean, found) = predicted(&net, &posterior, x);
                 let error = relative_difference(&found, &expected);
                 assert!(error < 1e-9, "{label}: {error}");
                 // One by one, and from the numbers alone.
@@ -77,6 +78,15 @@ fn predictions_of_every_shape_are_those_of_the_dense_matrix() {
                     let (_, found) = predicted(&net, &again.unwrap(), x.columns_range(n, 1));
                     let error = relative_difference(&found, expected);
                     assert!(error < 1e-9, "{label} {n}: {error}");
+                    let (mut f, mut found) = (vec![f64::NAN; o], vec![f64::NAN; o * o]);
+                    let mut scratch = vec![f64::NAN; predict_one_scratch(layers, structure)];
+                    posterior
+                        .predict_one(&net, x.col(n), &mut f, &mut found, &mut scratch)
+                        .unwrap();
+                    let error = relative_difference(&found, expected);
+                    assert!(error < 1e-9, "{label} {n}, one: {error}");
+                    let error = relative_difference(&f, &mean[n * o..(n + 1) * o]);
+                    assert!(error < 1e-12, "{label} {n}, mean of one: {error}");
                 }
             }
         }
