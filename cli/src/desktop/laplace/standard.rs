@@ -4,7 +4,7 @@
 //! ```text
 //! theta' = D theta,  D = diag(s, .., t, ..) of each layer,  P'^-1 = D P^-1 D
 //! full       B' = D B                    kron, ekfac   Q_A' = diag(s, .., s, t) Q_A
-//! diagonal   V' = D^2 V
+//! diagonal, a bias alone   V' = D^2 V
 //! ```
 
 use super::posterior::Posterior;
@@ -33,18 +33,21 @@ impl<T: Float> Posterior<T> {
                 for (layer, (s, t)) in layers.layers().iter().zip(layers.factors()) {
                     let (n, m) = (layer.inputs, layer.outputs);
                     let weights = vec![*s; n];
-                    let blocks = match (layer.bias, self.separate_bias) {
-                        (false, _) => vec![weights],
-                        (true, false) => vec![[weights, vec![*t]].concat()],
-                        (true, true) => vec![weights, vec![*t]],
+                    let rows = match (layer.bias, self.separate_bias) {
+                        (true, false) => [weights, vec![*t]].concat(),
+                        _ => weights,
                     };
-                    for rows in blocks {
-                        let k = rows.len();
-                        let (q, after) = std::mem::take(&mut rest).split_at_mut(k * k);
-                        for column in q.chunks_mut(k) {
-                            column.iter_mut().zip(&rows).for_each(|(v, s)| *v *= s);
-                        }
-                        rest = after.split_at_mut(m * m + k * m).1;
+                    let k = rows.len();
+                    let (q, after) = std::mem::take(&mut rest).split_at_mut(k * k);
+                    for column in q.chunks_mut(k) {
+                        column.iter_mut().zip(&rows).for_each(|(v, s)| *v *= s);
+                    }
+                    rest = after.split_at_mut(m * m + k * m).1;
+                    if layer.bias && self.separate_bias {
+                        // Its basis is the number 1, whatever sign it was written with.
+                        let (block, after) = std::mem::take(&mut rest).split_at_mut(1 + m * m + m);
+                        block[1 + m * m..].iter_mut().for_each(|v| *v *= t * t);
+                        rest = after;
                     }
                 }
             }
