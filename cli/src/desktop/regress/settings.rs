@@ -28,7 +28,7 @@ pub struct RegressSettings {
     /// How the system is solved.
     pub solver: RegressSolver,
     /// Conjugate gradients stop where the residual is this part of the right-hand side; without
-    /// it the precision's own tolerance, [`Float::TOLERANCE`].
+    /// it the precision's own tolerance, [`Float::TOLERANCE`](crate::desktop::Float::TOLERANCE).
     pub tolerance: Option<f64>,
     /// Conjugate gradients stop after so many steps.
     pub iterations: usize,
