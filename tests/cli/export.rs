@@ -32,7 +32,7 @@ fn net_with(values: &[f32], folder: &Path) -> PathBuf {
 
 /// The parameters of a file as bits in single precision.
 fn bits(net: &Path) -> Vec<u32> {
-    network::read(net).unwrap().theta.iter().map(|t| (*t as f32).to_bits()).collect()
+    network::read(net, &[]).unwrap().state.theta.iter().map(|t| (*t as f32).to_bits()).collect()
 }
 
 /// A crate that has the exported networks as modules and prints their bits, built and run: the
@@ -73,7 +73,7 @@ fn exported_networks_compile_and_hold_the_bits_of_the_file() {
             prints,
             "println!(\"{{}} {{:?}}\", n{index}::Net::LAYERS.len(), n{index}::THETA.map(f32::to_bits));"
         );
-        let layers = network::read(net).unwrap().layers.len();
+        let layers = network::read(net, &[]).unwrap().state.layers.len();
         let _ = writeln!(expected, "{layers} {:?}", bits(net));
     }
     let program = format!("{modules}use nanocurv::network::Network;\nfn main() {{ {prints} }}");

@@ -7,6 +7,7 @@ mod curvature;
 mod dynamics;
 mod endings;
 mod export;
+mod files;
 mod inputs;
 mod kron;
 mod laplace;

@@ -39,7 +39,7 @@ fn column(result: &Value, name: &str) -> Vec<f64> {
 
 /// The parameters of a file, bit for bit.
 fn bits(path: &Path) -> Vec<u64> {
-    network::read(path).unwrap().theta.iter().map(|t| t.to_bits()).collect()
+    network::read(path, &[]).unwrap().state.theta.iter().map(|t| t.to_bits()).collect()
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn interrupted_by(signal: &str, code: i32) {
         losses.iter().copied().fold(f64::INFINITY, f64::min),
         result["best_loss"].as_f64().unwrap()
     );
-    assert_eq!(network::read(&out).unwrap().layers.len(), 3);
+    assert_eq!(network::read(&out, &[]).unwrap().state.layers.len(), 3);
     assert_eq!(folder.path().read_dir().unwrap().count(), 1);
     let resumed = args(&(done + 1).to_string()).arg("--resume").arg(&out).output().unwrap();
     assert_eq!(resumed.status.code(), Some(0), "{}", String::from_utf8_lossy(&resumed.stderr));

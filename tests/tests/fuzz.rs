@@ -58,7 +58,16 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut seeds = match target {
         "npy" => of("npy"),
         "csv" => of("csv"),
-        "safetensors" | "network" => of("safetensors"),
+        "safetensors" => of("safetensors"),
+        "network" => {
+            let people = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/files");
+            let mut seeds = of("safetensors");
+            for extension in ["npz", "onnx", "safetensors"] {
+                let files = files(&people, extension);
+                seeds.extend(files.iter().map(|path| std::fs::read(path).unwrap()));
+            }
+            seeds
+        }
         "npz" => vec![npz()],
         "checkpoint" => vec![
             include_bytes!("../../core/examples/calibration/desktop/pressure.safetensors").to_vec(),

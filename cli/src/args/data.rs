@@ -5,14 +5,16 @@ use nanocurv::network::Loss;
 use ndarray::{Array2, Axis};
 
 use crate::desktop::array::{Shape, matrix};
-use crate::desktop::{Array, Data, Float, Network, Targets};
+use crate::desktop::network::Link;
+use crate::desktop::{Array, Choice, Data, Float, Network, Targets};
 use crate::io::{self, Source};
 
 /// The inputs.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// Inputs, one sample a row: .npy, .csv or FILE.npz:NAME; repeat for mini-batches
+    /// Inputs, one sample a row: .npy, .csv, FILE.npz:NAME or FILE.csv:COLUMNS (header names,
+    /// numbers from 0, ranges: temp,humidity or 0,2-4); repeat for mini-batches
     #[arg(long, value_name = "FILE", required = true)]
     pub data: Vec<Source>,
 }
@@ -21,7 +23,8 @@ pub struct DataArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Data")]
 pub struct TargetArgs {
-    /// Targets, as many times as --data: one number per output, or class labels
+    /// Targets, as many times as --data: one number per output, or class labels; FILE.csv:COLUMNS
+    /// as there
     #[arg(long, value_name = "FILE", required = true)]
     pub targets: Vec<Source>,
 }
@@ -35,8 +38,11 @@ pub fn read_batch<T: Float>(source: &Source, net: &Network<T>) -> Result<Array2<
     let ((rows, cols), needed) = (x.dim(), net.inputs());
     let hint = if rows == needed {
         "transpose it (rows are samples)"
+    } else if cols > needed {
+        "choose the columns that the network was trained on, as FILE.csv:COLUMNS does (rows are \
+         samples)"
     } else {
-        "choose the columns that the network was trained on (rows are samples)"
+        "it needs the columns that the network was trained on (rows are samples)"
     };
     ensure!(
         cols == needed,
@@ -76,6 +82,19 @@ impl DataArgs {
         net: &Network<T>,
         loss: Loss,
     ) -> Result<Data<T>> {
+        if let Some(link) = net.link {
+            let needed = match link {
+                Link::Softmax => Loss::CrossEntropy,
+                Link::Sigmoid => Loss::Bce,
+            };
+            ensure!(
+                loss == needed,
+                "{} ends in a {link}, which only --loss {} has within itself; export the network \
+                 without it, or with another last layer",
+                net.name,
+                needed.name()
+            );
+        }
         let batches = self.data.iter().map(|source| read_batch(source, net));
         let batches = batches.collect::<Result<Vec<_>>>()?;
         let samples: Vec<_> = batches.iter().map(Array2::nrows).collect();
@@ -176,7 +195,7 @@ mod tests {
         let write = |name: &str, text: &str| -> Source {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
-            Source { path, array: None }
+            Source { path, part: None }
         };
         let inputs = DataArgs { data: vec![write("x1.csv", x[0]), write("x2.csv", x[1])] };
         let targets = TargetArgs { targets: vec![write("y1.csv", y[0]), write("y2.csv", y[1])] };

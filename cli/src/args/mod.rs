@@ -4,14 +4,14 @@ mod choice;
 mod data;
 mod global;
 mod loss;
-mod model;
 mod net;
 mod output;
+mod word;
 
 pub use choice::{choice, described};
 pub use data::{DataArgs, TargetArgs, read_batch};
 pub use global::{Color, Dtype, GlobalArgs};
 pub use loss::LossArgs;
-pub use model::ModelArgs;
 pub use net::NetArgs;
 pub use output::{CheckArgs, OutputArgs, PlotArgs};
+pub use word::word;

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail, ensure};
 use heck::ToUpperCamelCase;
 
-use crate::args::{NetArgs, OutputArgs};
-use crate::desktop::network::Parameterization;
+use crate::args::{NetArgs, OutputArgs, word};
 use crate::io::{self, posterior, rust};
 use crate::report::Report;
 use crate::session::{Outcome, Session};
@@ -52,8 +51,9 @@ impl Args {
         let name = self.name()?;
         // Exported is what a microcontroller computes with, whatever --dtype says.
         let net = session.read(|| self.net.read::<f64>())?;
+        session.introduce(&net);
         let (theta, rounded) = rust::single(&net)?;
-        let file = self.net.net.file_name().unwrap_or_default().to_string_lossy();
+        let file = Path::new(&net.name).file_name().unwrap_or_default().to_string_lossy();
         let mut source = rust::write(&name, &net, &theta, &self.command(), &file);
         if rounded > 0 {
             session.note(&format!("{rounded} of {} parameters were rounded to f32", theta.len()));
@@ -92,7 +92,7 @@ impl Args {
             );
             return Ok(name.clone());
         }
-        let path = self.out.as_deref().unwrap_or(&self.net.net);
+        let path = self.out.as_deref().or(self.net.path()).unwrap_or(Path::new("net"));
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let name = stem.to_upper_camel_case();
         if !rust::is_type_name(&name) {
@@ -103,14 +103,7 @@ impl Args {
 
     /// The command that makes this file.
     fn command(&self) -> String {
-        let mut command = format!("nanocurv export --net {}", word(&self.net.net));
-        if !self.net.activation.is_empty() {
-            let _ = write!(command, " --activation {}", self.net.activation.join(","));
-        }
-        if self.net.parameterization == Parameterization::Ntk {
-            let (w, b) = (self.net.sigma_w, self.net.sigma_b);
-            let _ = write!(command, " --parameterization ntk --sigma-w {w} --sigma-b {b}");
-        }
+        let mut command = format!("nanocurv export {}", self.net.words());
         if let Some(posterior) = &self.posterior {
             let _ = write!(command, " --posterior {}", word(posterior));
         }
@@ -121,28 +114,5 @@ impl Args {
             let _ = write!(command, " --out {}", word(out));
         }
         command
-    }
-}
-
-/// A path as a word for the shell, on one line.
-fn word(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=~".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.escape_debug().to_string().replace("\\'", "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_stays_one_word_on_one_line() {
-        assert_eq!(word(Path::new("a/b-1.rs")), "a/b-1.rs");
-        assert_eq!(word(Path::new("a b")), "'a b'");
-        assert_eq!(word(Path::new("a\nb")), "'a\\nb'");
     }
 }

@@ -47,6 +47,7 @@ impl Verb for Args {
             let x = self.data.read(&net)?;
             anyhow::Ok((net, x))
         })?;
+        session.introduce(&net);
         let reference = || dense::jacobian(&dense::Network::of(&net), &net.theta_f64(), &wide(&x));
         if self.svd {
             let found = session.compute(|_| spectrum(&net, x.view()))?;

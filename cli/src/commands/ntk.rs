@@ -106,6 +106,7 @@ impl Verb for Args {
             let x2 = self.data2.as_ref().map(|source| read_batch(source, &net)).transpose()?;
             anyhow::Ok((net, x1, x2))
         })?;
+        session.introduce(&net);
         let witness = dense::Network::of(&net);
         let samples_side = match self.gram {
             Gram::Samples => true,

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 
-use crate::args::{Dtype, ModelArgs, OutputArgs, choice};
+use crate::args::{Dtype, NetArgs, OutputArgs, choice};
 use crate::desktop::laplace::StructureKind;
 use crate::desktop::plan::{Measured, OptLevel, Plan, PlanSettings, Task, plan};
 use crate::desktop::train::OptimizerKind;
@@ -33,7 +33,7 @@ Examples:
 )]
 pub struct Args {
     #[command(flatten)]
-    model: ModelArgs,
+    net: NetArgs,
     /// Samples in a batch
     #[arg(long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u64).range(1..=MAX_BATCH))]
@@ -98,7 +98,8 @@ impl Args {
     /// If the network is unreadable or the result cannot be written.
     pub fn run(&self, session: &mut Session) -> Result<Outcome> {
         self.out.validate()?;
-        let net = session.read(|| self.model.read::<f32>(0))?;
+        let net = session.read(|| self.net.read_or_begin::<f32>(0))?;
+        session.introduce(&net);
         // What a microcontroller computes with, unless told.
         let bytes = match session.global.dtype.unwrap_or(Dtype::F32) {
             Dtype::F32 => 4,

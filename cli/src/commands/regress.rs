@@ -89,6 +89,7 @@ impl Verb for Args {
             let x = read_batch(&self.predict, &net)?;
             anyhow::Ok((net, data, x))
         })?;
+        session.introduce(&net);
         let found = session.compute(|watch| regress(&net, &data, x.view(), &settings, watch))?;
         let check =
             self.check.check.then(|| compare((&net, &data, &x), &settings, &found, tolerance));

@@ -34,6 +34,17 @@ pub struct StateDict {
 }
 
 choices! {
+    /// What a file applies to the outputs of its network. Ours are the numbers before it, which the
+    /// losses take.
+    pub enum Link {
+        /// Probabilities of classes
+        Softmax = "softmax",
+        /// A probability of each output
+        Sigmoid = "sigmoid",
+    }
+}
+
+choices! {
     /// How the stored weights enter the network.
     #[derive(Default)]
     pub enum Parameterization {
@@ -67,6 +78,12 @@ pub struct Network<T> {
     pub shapes: Vec<LayerShape>,
     /// The parameters in PyTorch's order.
     pub theta: Vec<T>,
+    /// What the file applies to the outputs, which here are before it.
+    pub link: Option<Link>,
+    /// The order of its layers in words, where their names do not number them.
+    pub order: Option<String>,
+    /// What else there was to say when it was read.
+    pub notes: Vec<String>,
     layers: Vec<Layer>,
     /// `(s_l, t_l)`, the factors of weights and bias.
     factors: Vec<(f64, f64)>,
@@ -110,8 +127,17 @@ impl<T: Float> Network<T> {
             bail!("{name}: parameter {at} is beyond the range of f32; use --dtype f64");
         }
         let factors = vec![(1.0, 1.0); layers.len()];
-        let mut net =
-            Self { name, shapes: state.layers, theta, layers, factors, scales: Vec::new() };
+        let mut net = Self {
+            name,
+            shapes: state.layers,
+            theta,
+            link: None,
+            order: None,
+            notes: Vec::new(),
+            layers,
+            factors,
+            scales: Vec::new(),
+        };
         net.scale();
         Ok(net)
     }
@@ -194,7 +220,7 @@ impl<T: Float> Network<T> {
             let weight = ("weight", false, shape.inputs * shape.outputs);
             let bias = shape.bias.then_some(("bias", true, shape.outputs));
             for (kind, bias, len) in std::iter::once(weight).chain(bias) {
-                let name = format!("{}.{kind}", shape.prefix);
+                let name = tensor_name(&shape.prefix, kind);
                 tensors.push(Tensor { name, layer, bias, range: start..start + len });
                 start += len;
             }
@@ -228,6 +254,9 @@ impl<T: Float> Network<T> {
             name: self.name.clone(),
             shapes: self.shapes[first..].to_vec(),
             theta: self.theta[before..].to_vec(),
+            link: self.link,
+            order: self.order.clone(),
+            notes: self.notes.clone(),
             layers: self.layers[first..].to_vec(),
             factors: self.factors[first..].to_vec(),
             scales: self.scales[first..].to_vec(),
@@ -238,6 +267,11 @@ impl<T: Float> Network<T> {
     pub fn arch(&self) -> Arch {
         Arch(std::iter::once(self.inputs()).chain(self.layers.iter().map(|l| l.outputs)).collect())
     }
+}
+
+/// `PREFIX.weight`, or `weight` where there is no prefix.
+pub fn tensor_name(prefix: &str, kind: &str) -> String {
+    if prefix.is_empty() { kind.to_owned() } else { format!("{prefix}.{kind}") }
 }
 
 /// The activations called `names`.

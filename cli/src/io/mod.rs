@@ -27,31 +27,37 @@ mod unfinished;
 
 pub use unfinished::remove_unfinished;
 
-/// A file, or an array in an `.npz` file: `FILE` or `FILE.npz:NAME`.
+/// A file, or a part of one: `FILE`, an array `FILE.npz:NAME`, or columns `FILE.csv:COLUMNS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The file.
     pub path: PathBuf,
-    /// The array's name in it.
-    pub array: Option<String>,
+    /// The name of an array of an `.npz`, or the columns of a table: header names, numbers from 0
+    /// and ranges, `temp,humidity` or `0,2-4`.
+    pub part: Option<String>,
 }
+
+/// The formats of which a part can be chosen.
+const PARTED: [&str; 4] = ["npz", "csv", "tsv", "txt"];
 
 impl FromStr for Source {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let split = text.find(".npz:").map(|at| text.split_at(at + ".npz".len()));
-        Ok(match split {
-            Some((path, name)) => Self { path: path.into(), array: Some(name[1..].to_owned()) },
-            None => Self { path: text.into(), array: None },
+        let splits = PARTED.iter().filter_map(|extension| {
+            text.find(&format!(".{extension}:")).map(|at| at + 1 + extension.len())
+        });
+        Ok(match splits.min().map(|at| text.split_at(at)) {
+            Some((path, part)) => Self { path: path.into(), part: Some(part[1..].to_owned()) },
+            None => Self { path: text.into(), part: None },
         })
     }
 }
 
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.array {
-            Some(name) => write!(f, "{}:{name}", self.path.display()),
+        match &self.part {
+            Some(part) => write!(f, "{}:{part}", self.path.display()),
             None => write!(f, "{}", self.path.display()),
         }
     }
@@ -89,8 +95,8 @@ pub fn read_array(source: &Source) -> Result<Array> {
 fn parse(source: &Source, bytes: impl FnOnce() -> Result<Vec<u8>>) -> Result<Array> {
     match extension(&source.path).as_str() {
         "npy" => npy::read(&bytes()?),
-        "npz" => npz::read(bytes()?, source.array.as_deref()),
-        "csv" | "tsv" | "txt" => csv::read(&bytes()?),
+        "npz" => npz::read(bytes()?, source.part.as_deref()),
+        "csv" | "tsv" | "txt" => csv::read(&bytes()?, source.part.as_deref()),
         "safetensors" => bail!("is a network; data are read from .npy, .npz or .csv"),
         _ => bail!("the extension is none of .npy, .npz and .csv, which data come in"),
     }
@@ -161,6 +167,27 @@ pub fn read_vector<T: Float>(source: &Source) -> Result<Vec<T>> {
         bail!("{source}: found a {rows} x {cols} matrix, needed a vector");
     }
     Ok(matrix.into_raw_vec_and_offset().0)
+}
+
+/// Reads parameters in flat order: an array with one axis of any kind that [`read_array`] reads, or
+/// a `.bin` of little-endian f32, as a board sends them.
+///
+/// # Errors
+/// As [`read_vector`], or if the bytes of a `.bin` are no whole numbers of four.
+pub fn read_parameters<T: Float>(source: &Source) -> Result<Vec<T>> {
+    if extension(&source.path) != "bin" {
+        return read_vector(source);
+    }
+    let bytes = read_bytes(&source.path).with_context(|| source.to_string())?;
+    let (values, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        bail!("{source}: found {} bytes, needed four for each parameter (f32)", bytes.len());
+    }
+    let values: Vec<f32> = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    if let Some(at) = values.iter().position(|v| !v.is_finite()) {
+        bail!("{source}: parameter {at} is {}, needed a finite number", values[at]);
+    }
+    Ok(values.into_iter().map(|v| T::of(f64::from(v))).collect())
 }
 
 /// Reads a vector or a matrix of finite numbers, with the axes that it has.

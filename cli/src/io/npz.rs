@@ -65,11 +65,22 @@ pub fn read(bytes: Vec<u8>, name: Option<&str>) -> Result<Array> {
 /// # Errors
 /// If one is not readable.
 pub fn read_all(bytes: Vec<u8>) -> Result<Vec<(String, Array)>> {
+    read_each(bytes)?.into_iter().map(|(name, array)| Ok((name, array?))).collect()
+}
+
+/// As [`read_all`], where an array that is not readable is the error of its place alone.
+///
+/// # Errors
+/// If the bytes are no archive.
+pub fn read_each(bytes: Vec<u8>) -> Result<Vec<(String, Result<Array>)>> {
     let mut archive = open(bytes)?;
-    names(&archive)
-        .into_iter()
-        .map(|name| member(&mut archive, &name).map(|array| (name, array)))
-        .collect()
+    let names = names(&archive).into_iter();
+    Ok(names
+        .map(|name| {
+            let array = member(&mut archive, &name);
+            (name, array)
+        })
+        .collect())
 }
 
 /// Writes arrays under their names.

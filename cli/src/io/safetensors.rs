@@ -14,17 +14,26 @@ use crate::desktop::Array;
 /// # Errors
 /// If the bytes are no safetensors file or a tensor is not of a floating-point type.
 pub fn read(bytes: &[u8]) -> Result<Vec<(String, Array)>> {
+    read_each(bytes)?.into_iter().map(|(name, array)| Ok((name, array?))).collect()
+}
+
+/// As [`read`], where a tensor of another type is the error of its place alone.
+///
+/// # Errors
+/// If the bytes are no safetensors file.
+pub fn read_each(bytes: &[u8]) -> Result<Vec<(String, Result<Array>)>> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| {
         anyhow!(
             "is not a readable .safetensors file ({e}); write it with safetensors.torch.save_file"
         )
     })?;
-    let mut tensors = Vec::new();
-    for (name, view) in file.tensors() {
-        let array = tensor(&name, &view)?;
-        tensors.push((name, array));
-    }
-    Ok(tensors)
+    let tensors = file.tensors().into_iter();
+    Ok(tensors
+        .map(|(name, view)| {
+            let array = tensor(&view);
+            (name, array)
+        })
+        .collect())
 }
 
 /// The words about the tensors of a file.
@@ -37,7 +46,7 @@ pub fn metadata(bytes: &[u8]) -> Result<HashMap<String, String>> {
     Ok(metadata.metadata().clone().unwrap_or_default())
 }
 
-fn tensor(name: &str, view: &TensorView<'_>) -> Result<Array> {
+fn tensor(view: &TensorView<'_>) -> Result<Array> {
     let shape = view.shape();
     let data = view.data();
     Ok(match view.dtype() {
@@ -45,10 +54,7 @@ fn tensor(name: &str, view: &TensorView<'_>) -> Result<Array> {
         Dtype::F32 => Array::new(shape, each(data, f32::from_le_bytes)),
         Dtype::F16 => Array::new(shape, each(data, |b| f16::from_le_bytes(b).to_f32())),
         Dtype::BF16 => Array::new(shape, each(data, |b| bf16::from_le_bytes(b).to_f32())),
-        other => bail!(
-            "tensor '{name}': found type {other:?}, needed F64, F32, F16 or BF16; \
-             convert with .float()"
-        ),
+        other => bail!("found type {other:?}, needed F64, F32, F16 or BF16; convert with .float()"),
     })
 }
 

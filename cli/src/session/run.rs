@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::args::{GlobalArgs, OutputArgs};
 use crate::dense::Check;
-use crate::desktop::Watch;
+use crate::desktop::{Network, Watch};
 use crate::report::{self, Format, Item, Report};
 
 use super::exit::{Interruptible, Outcome};
@@ -20,6 +20,8 @@ use super::progress::Bar;
 pub struct Session {
     /// The global options.
     pub global: GlobalArgs,
+    /// The order of the network's layers, where it is not that of their numbers.
+    order: Option<String>,
     read: Duration,
     compute: Duration,
     write: Duration,
@@ -37,7 +39,7 @@ impl Session {
     /// A run with these options.
     pub fn new(global: GlobalArgs) -> Self {
         let zero = Duration::ZERO;
-        Self { global, read: zero, compute: zero, write: zero }
+        Self { global, order: None, read: zero, compute: zero, write: zero }
     }
 
     /// Runs `work` on the clock for reading.
@@ -87,6 +89,15 @@ impl Session {
         }
     }
 
+    /// Says on stderr what there is to say about how a network was read.
+    pub fn introduce<T>(&mut self, net: &Network<T>) {
+        let order = net.order.as_ref().map(|order| format!("layers: {order}"));
+        for note in order.iter().chain(&net.notes) {
+            self.note(&format!("{}: {note}", net.name));
+        }
+        self.order = order;
+    }
+
     /// Writes the result to `--out` or prints it, states the check, and gives the exit code.
     ///
     /// # Errors
@@ -108,6 +119,9 @@ impl Session {
             report::save(path, &report)?;
             self.note(&format!("wrote {}", path.display()));
         } else {
+            if let (true, Some(order)) = (text, &self.order) {
+                writeln!(std::io::stdout(), "{order}").context("stdout")?;
+            }
             print(&report, self.global.format)?;
             check_stated = text;
         }

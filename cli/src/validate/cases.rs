@@ -63,7 +63,7 @@ pub fn network<T: Float>(name: &str, json: &Value) -> Result<Network<T>> {
 
 fn of_file<T: Float>(name: &str, activations: &[Activation]) -> Result<Network<T>> {
     let path = format!("{name}/net.safetensors");
-    let state = io::network::parse(Path::new(&path), || Ok(file(&path)?.to_vec()))?;
+    let state = io::network::parse(Path::new(&path), &[], || Ok(file(&path)?.to_vec()))?.state;
     Ok(Network::new(path, state, activations)?)
 }
 

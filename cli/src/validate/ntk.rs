@@ -118,12 +118,12 @@ fn notebook_net(weights: &Value, activation: Activation) -> Result<(Network<f64>
     let mut tensors = Vec::new();
     for (l, w) in weights["W"].as_array().context("W")?.iter().enumerate() {
         let (shape, values) = numbers(w);
-        tensors.push((format!("{l}.weight"), Array::new(&shape, values)));
+        tensors.push((format!("{l}.weight"), Ok(Array::new(&shape, values))));
         if weights["b"][l].is_array() {
-            tensors.push((format!("{l}.bias"), numbers(&weights["b"][l]).1.into()));
+            tensors.push((format!("{l}.bias"), Ok(numbers(&weights["b"][l]).1.into())));
         }
     }
-    let state = network::assemble(tensors)?;
+    let state = network::assemble(tensors, &[])?.state;
     let net = Network::new("notebook", state, &[activation])?;
     let (shape, values) = numbers(&weights["X"]);
     let [rows, cols] = shape.as_slice() else { anyhow::bail!("X") };

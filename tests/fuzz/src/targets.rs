@@ -70,7 +70,8 @@ pub fn npz(data: &[u8]) {
 
 /// `.csv`
 pub fn csv(data: &[u8]) {
-    let _ = csv::read(data).map(array);
+    let _ = csv::read(data, None).map(array);
+    let _ = csv::read(data, Some("a,0-1")).map(array);
 }
 
 /// `.safetensors`
@@ -79,10 +80,10 @@ pub fn safetensors(data: &[u8]) {
     let _ = safetensors::metadata(data);
 }
 
-/// A network in either format.
+/// A network in every format.
 pub fn network(data: &[u8]) {
-    for name in ["net.safetensors", "net.npz"] {
-        let _ = network::parse(Path::new(name), || Ok(data.to_vec()));
+    for name in ["net.safetensors", "net.npz", "net.onnx"] {
+        let _ = network::parse(Path::new(name), &[], || Ok(data.to_vec()));
     }
 }
 

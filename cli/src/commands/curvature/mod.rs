@@ -110,6 +110,7 @@ impl Verb for Args {
             let vector = self.vector.as_ref().map(io::read_vectors::<T>).transpose()?;
             anyhow::Ok((net, data, vector))
         })?;
+        session.introduce(&net);
         let part = self.part.of(&net)?;
         let problem = self.problem(&net, &data);
         if self.kind == Kind::Gradient {

@@ -71,7 +71,10 @@ impl Verb for Args {
     fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let tolerance = self.check.tolerance::<T>()?;
         let (net, x) = session.read(|| {
-            anyhow::Ok((io::network::read(&self.net)?, io::read_matrix::<T>(&self.data)?))
+            anyhow::Ok((
+                io::network::read(&self.net, &[])?.state,
+                io::read_matrix::<T>(&self.data)?,
+            ))
         })?;
         let name = self.net.display().to_string();
         let hidden = hidden_units(&name, &net.layers)?;

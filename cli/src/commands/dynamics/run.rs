@@ -184,7 +184,7 @@ impl Args {
 
     fn start<T: Float>(&self, inputs: usize) -> Result<(Vec<T>, usize)> {
         if let Some(path) = &self.net {
-            let net = io::network::read(path)?;
+            let net = io::network::read(path, &[])?.state;
             let hidden = hidden_units(&path.display().to_string(), &net.layers)?;
             let found = net.layers[0].inputs;
             ensure!(

@@ -7,6 +7,7 @@ use crate::dense::{Difference, factors_of};
 use crate::desktop::Float;
 use crate::desktop::curvature::{Kind, Problem};
 use crate::desktop::kfac::{Fisher, FisherKind, factors};
+use crate::desktop::network::tensor_name;
 use crate::report::Report;
 use crate::session::{Outcome, Session, Verb};
 
@@ -54,6 +55,7 @@ impl Verb for Args {
             let data = self.data.read_with(&self.targets, &net, self.loss.loss)?;
             anyhow::Ok((net, data))
         })?;
+        session.introduce(&net);
         let loss = (self.loss.loss, self.loss.reduction);
         let fisher = Fisher { kind: self.fisher, draws: self.draws.max(1), seed: self.seed };
         let found = session.compute(|_| factors(&net, &data, loss, fisher))?;
@@ -69,8 +71,8 @@ impl Verb for Args {
         });
         let mut report = Report::new();
         for layer in found {
-            report.array(format!("{}.A", layer.prefix), layer.a);
-            report.array(format!("{}.G", layer.prefix), layer.g);
+            report.array(tensor_name(&layer.prefix, "A"), layer.a);
+            report.array(tensor_name(&layer.prefix, "G"), layer.g);
         }
         session.finish(report, &self.out, check.flatten())
     }

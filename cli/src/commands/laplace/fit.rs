@@ -194,6 +194,7 @@ impl Verb for Args {
             let data = self.data.read_with(&self.targets, &net, self.loss)?;
             anyhow::Ok((net, data))
         })?;
+        session.introduce(&net);
         let fitted = session.compute(|watch| fit(&net, &data, &settings, watch))?;
         let check = match self.check.check {
             true => Some(self.compare(&net, &data, &fitted, tolerance)?),

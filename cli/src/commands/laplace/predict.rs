@@ -103,6 +103,7 @@ impl Verb for Args {
             let read = self.read(&net, posterior.loss)?;
             anyhow::Ok((net, posterior, read))
         })?;
+        session.introduce(&net);
         let regression = posterior.loss == Loss::Mse;
         ensure!(
             self.draws.is_none() || !regression,

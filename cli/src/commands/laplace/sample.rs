@@ -44,6 +44,7 @@ impl Verb for Args {
     fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let (net, posterior) = session
             .read(|| anyhow::Ok((self.net.read::<T>()?, posterior::load::<T>(&self.posterior)?)))?;
+        session.introduce(&net);
         let theta = session.compute(|_| posterior.sample(&net, self.draws, self.seed))?;
         session.finish(Report::of("theta", theta), &self.out, None)
     }

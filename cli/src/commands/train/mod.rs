@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
-use crate::args::{DataArgs, LossArgs, ModelArgs, OutputArgs, PlotArgs, TargetArgs, choice};
+use crate::args::{DataArgs, LossArgs, NetArgs, OutputArgs, PlotArgs, TargetArgs, choice};
 use crate::desktop::choice::choices;
 use crate::desktop::train::{Best, Curve, Run, TrainSettings, train};
 use crate::desktop::{Choice, Float};
@@ -37,7 +37,7 @@ Examples:
 )]
 pub struct Args {
     #[command(flatten)]
-    model: ModelArgs,
+    net: NetArgs,
     #[command(flatten)]
     data: DataArgs,
     #[command(flatten)]
@@ -119,10 +119,11 @@ impl Verb for Args {
     fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let settings = self.settings();
         let (net, data) = session.read(|| {
-            let net = self.model.read::<T>(self.seed)?;
+            let net = self.net.read_or_begin::<T>(self.seed)?;
             let data = self.data.read_with(&self.targets, &net, self.loss.loss)?;
             anyhow::Ok((net, data))
         })?;
+        session.introduce(&net);
         let run = Run::of(&net, &settings, data.len());
         let resumed = session.read(|| {
             let Some(path) = &self.resume else { return Ok(None) };
