@@ -107,6 +107,7 @@ pub fn layers(tensors: Tensors) -> Result<Layers> {
         found.layers.push(dense(prefix, (name, array), role == Role::Kernel, bias)?);
     }
     found.layers.sort_by(|a, b| natural(&a.name, &b.name));
+    found.passed_over.sort_by(|a, b| natural(a, b));
     ensure!(
         !found.layers.is_empty(),
         "the file holds no layer; needed PREFIX.weight and PREFIX.bias, PREFIX/kernel and \
