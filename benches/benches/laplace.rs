@@ -92,7 +92,11 @@ fn coverage() -> Result<()> {
 fn digits() -> Result<()> {
     let folder = "cli/data/reference/real";
     let path = root().join(folder).join("digits_64-32-16-10_tanh.safetensors");
-    let net = Network::<f64>::new("digits", io::network::read(&path, &[])?.state, &activations(&["tanh"])?)?;
+    let net = Network::<f64>::new(
+        "digits",
+        io::network::read(&path, &[])?.state,
+        &activations(&["tanh"])?,
+    )?;
     let labels = read(&format!("{folder}/digits_y.npy"))?;
     let labels = Targets::Labels(labels.iter().map(|label| *label as u32).collect());
     let data = Data::new(read(&format!("{folder}/digits_x.npy"))?, labels)?;

@@ -50,7 +50,7 @@ fn mat_mut<T: Real>(data: &mut [T], rows: usize, cols: usize) -> MatMut<'_, T> {
 
 /// What every reader does with an array afterwards.
 fn array(array: Array) {
-    let source = Source { path: "fuzz.npy".into(), array: None };
+    let source = Source { path: "fuzz.npy".into(), part: None };
     let _ = io::labels(&array, &source);
     let _ = io::matrix::<f32>(array.clone(), &source);
     let _ = io::matrix::<f64>(array, &source);

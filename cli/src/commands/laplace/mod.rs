@@ -32,7 +32,7 @@ enum Verb {
     /// Outputs with their covariance, intervals of observations, probabilities of classes
     Predict(Box<predict::Args>),
     /// Draws of parameters
-    Sample(sample::Args),
+    Sample(Box<sample::Args>),
 }
 
 impl Args {

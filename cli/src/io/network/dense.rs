@@ -12,12 +12,15 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
 
-use super::order::natural;
+use super::natural::natural;
 use crate::desktop::array::{Array, Shape, matrix};
 use crate::desktop::network::tensor_name;
 
 /// The arrays of a file with their names; one that cannot be read fails where it is needed.
 pub type Tensors = Vec<(String, Result<Array>)>;
+
+/// An array with its name in the file.
+type Named = (String, Array);
 
 /// `z = W a + b`.
 #[derive(Clone, Debug, PartialEq)]
@@ -120,7 +123,7 @@ pub fn layers(tensors: Tensors) -> Result<Layers> {
 fn of_list(mut tensors: Tensors) -> Result<Layers> {
     tensors.sort_by(|a, b| natural(&a.0, &b.0));
     let mut found = Layers { numbered: true, ..Layers::default() };
-    let mut pairs: Vec<((String, Array), Option<(String, Array)>)> = Vec::new();
+    let mut pairs: Vec<(Named, Option<Named>)> = Vec::new();
     for (name, array) in tensors {
         if numbered(&name, "arr_").is_none() {
             found.passed_over.push(name);
@@ -203,9 +206,9 @@ fn finite(name: &str, array: Result<Array>) -> Result<Array> {
 /// One layer; a kernel has its axes the other way round.
 fn dense(
     name: String,
-    (tensor, weight): (String, Array),
+    (tensor, weight): Named,
     kernel: bool,
-    bias: Option<(String, Array)>,
+    bias: Option<Named>,
 ) -> Result<Dense> {
     let axes = if kernel { "(inputs, outputs)" } else { "(outputs, inputs)" };
     let [rows, cols] = *weight.shape() else {

@@ -13,6 +13,7 @@ use crate::desktop::network::{LayerShape, tensor_name};
 
 mod dense;
 mod file;
+mod natural;
 mod onnx;
 mod order;
 

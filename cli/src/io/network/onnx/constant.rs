@@ -1,11 +1,10 @@
 //! The constants of a graph: weights, biases, scales.
 
+use super::proto::{DataType, Tensor};
+use crate::desktop::array::Shape;
 use anyhow::{Result, anyhow, bail, ensure};
 use half::{bf16, f16};
 use ndarray::Array2;
-use rten_onnx::onnx::{DataLocation, DataType, TensorProto};
-
-use crate::desktop::array::Shape;
 
 /// Numbers in a shape.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,42 +20,40 @@ impl Constant {
     ///
     /// # Errors
     /// If its numbers are elsewhere, of another type or not as many as the shape says.
-    pub fn of(tensor: &TensorProto) -> Result<Self> {
+    pub fn of(tensor: &Tensor) -> Result<Self> {
         ensure!(
-            tensor.data_location.unwrap_or(DataLocation::DEFAULT) == DataLocation::DEFAULT,
+            tensor.data_location == 0,
             "its numbers are in a file beside; write one file: onnx.save(onnx.load(FILE), FILE, \
              save_as_external_data=False)"
         );
         let shape = tensor.dims.iter().map(|n| usize::try_from(*n)).collect::<Result<Vec<_>, _>>();
         let shape = shape.map_err(|_| anyhow!("found shape {:?}", tensor.dims))?;
-        let raw = tensor.raw_data.as_ref().map(|bytes| bytes.borrow());
-        let raw = raw.as_ref().map(|bytes| bytes.as_slice());
-        let values: Vec<f64> = match tensor.data_type.unwrap_or(DataType(0)) {
-            DataType::FLOAT => match raw {
+        let raw = tensor.raw_data.as_deref();
+        let values: Vec<f64> = match tensor.data_type() {
+            DataType::Float => match raw {
                 Some(raw) => each(raw, |b| f64::from(f32::from_le_bytes(b))),
                 None => tensor.float_data.iter().map(|v| f64::from(*v)).collect(),
             },
-            DataType::DOUBLE => match raw {
+            DataType::Double => match raw {
                 Some(raw) => each(raw, f64::from_le_bytes),
                 None => tensor.double_data.clone(),
             },
             // Half precisions without raw bytes are the low halves of 32 bits.
-            DataType::FLOAT16 => match raw {
+            DataType::Float16 => match raw {
                 Some(raw) => each(raw, |b| f16::from_le_bytes(b).to_f64()),
                 None => {
                     tensor.int32_data.iter().map(|v| f16::from_bits(*v as u16).to_f64()).collect()
                 }
             },
-            DataType::BFLOAT16 => match raw {
+            DataType::Bfloat16 => match raw {
                 Some(raw) => each(raw, |b| bf16::from_le_bytes(b).to_f64()),
                 None => {
                     tensor.int32_data.iter().map(|v| bf16::from_bits(*v as u16).to_f64()).collect()
                 }
             },
-            other => bail!(
-                "found numbers of type {}, needed FLOAT, DOUBLE, FLOAT16 or BFLOAT16",
-                other.name().unwrap_or("unknown")
-            ),
+            other => {
+                bail!("found numbers of type {other:?}, needed Float, Double, Float16 or Bfloat16")
+            }
         };
         let needed = shape.iter().try_fold(1_usize, |n, axis| n.checked_mul(*axis));
         ensure!(

@@ -9,11 +9,12 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use nanocurv::network::Activation;
-use rten_onnx::onnx::{AttributeProto, GraphProto, ModelProto, NodeProto};
+use prost::Message;
 
 mod constant;
 mod elementwise;
 mod fold;
+mod proto;
 #[cfg(test)]
 mod tests;
 
@@ -22,13 +23,14 @@ use super::file::{NetworkFile, state_dict};
 use crate::desktop::network::Link;
 use constant::Constant;
 use fold::{Affine, Chain};
+use proto::{Attribute, Graph, Model, Node};
 
 /// The network in the bytes of an ONNX model.
 ///
 /// # Errors
 /// If they are none, or its graph is not such a chain: which node.
 pub fn read(bytes: &[u8]) -> Result<NetworkFile> {
-    let model = ModelProto::parse_buf(bytes).map_err(|e| {
+    let model = Model::decode(bytes).map_err(|e| {
         anyhow!("is not a readable .onnx file ({e}); write it with torch.onnx.export or onnx.save")
     })?;
     let graph = model.graph.ok_or_else(|| anyhow!("is not a readable .onnx file: no graph"))?;
@@ -37,9 +39,9 @@ pub fn read(bytes: &[u8]) -> Result<NetworkFile> {
 
 /// The way through the graph, from its input to its output.
 struct Walk<'a> {
-    graph: &'a GraphProto,
+    graph: &'a Graph,
     /// The nodes that lead to the output.
-    nodes: Vec<&'a NodeProto>,
+    nodes: Vec<&'a Node>,
     constants: HashMap<&'a str, Constant>,
     /// Names of constants that cannot be read, with the reason.
     unreadable: HashMap<&'a str, String>,
@@ -51,7 +53,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(graph: &'a GraphProto) -> Result<Self> {
+    fn new(graph: &'a Graph) -> Result<Self> {
         let mut walk = Self {
             graph,
             nodes: leading(graph),
@@ -63,8 +65,7 @@ impl<'a> Walk<'a> {
             link: None,
         };
         for tensor in &graph.initializer {
-            let name = tensor.name.as_deref().unwrap_or_default();
-            walk.keep(name, Constant::of(tensor));
+            walk.keep(&tensor.name, Constant::of(tensor));
         }
         for node in &graph.node {
             if let ([output], Some(constant)) = (node.output.as_slice(), walk.constant_of(node)) {
@@ -86,12 +87,12 @@ impl<'a> Walk<'a> {
     }
 
     /// What a node that has no input but constants gives, if it is one of those that move them.
-    fn constant_of(&self, node: &NodeProto) -> Option<Result<Constant>> {
+    fn constant_of(&self, node: &Node) -> Option<Result<Constant>> {
         let first = || node.input.first().and_then(|name| self.constants.get(name.as_str()));
         match operator(node) {
             "Constant" => {
                 let [attribute] = node.attribute.as_slice() else { return None };
-                Some(match (attribute.name.as_deref()?, &attribute.t) {
+                Some(match (attribute.name.as_str(), &attribute.t) {
                     ("value", Some(tensor)) => Constant::of(tensor),
                     ("value_float", _) => Ok(Constant::scalar(f64::from(attribute.f?))),
                     ("value_floats", _) => Ok(Constant {
@@ -130,7 +131,7 @@ impl<'a> Walk<'a> {
         let output = self.output()?;
         // No longer way goes through so many nodes without a circle.
         for _ in 0..=self.nodes.len() {
-            let users: Vec<&NodeProto> =
+            let users: Vec<&Node> =
                 self.nodes.iter().copied().filter(|n| n.input.iter().any(|i| i == value)).collect();
             let uses = users.iter().flat_map(|n| &n.input).filter(|i| *i == value).count();
             value = match users.as_slice() {
@@ -151,7 +152,7 @@ impl<'a> Walk<'a> {
 
     /// The one input that is not a weight.
     fn input(&self) -> Result<&'a str> {
-        let names = self.graph.input.iter().filter_map(|input| input.name.as_deref());
+        let names = self.graph.input.iter().map(|input| input.name.as_str());
         let names: Vec<_> = names.filter(|name| !self.is_constant(name)).collect();
         match names.as_slice() {
             [one] => Ok(one),
@@ -162,8 +163,7 @@ impl<'a> Walk<'a> {
     }
 
     fn output(&self) -> Result<&'a str> {
-        let names: Vec<_> =
-            self.graph.output.iter().filter_map(|output| output.name.as_deref()).collect();
+        let names: Vec<_> = self.graph.output.iter().map(|output| output.name.as_str()).collect();
         match names.as_slice() {
             [one] => Ok(one),
             names => {
@@ -173,8 +173,8 @@ impl<'a> Walk<'a> {
     }
 
     /// One node that takes `value`.
-    fn node(&mut self, node: &'a NodeProto, value: &str, output: &str) -> Result<()> {
-        let domain = node.domain.as_deref().unwrap_or_default();
+    fn node(&mut self, node: &'a Node, value: &str, output: &str) -> Result<()> {
+        let domain = &node.domain;
         ensure!(
             domain.is_empty() || domain == "ai.onnx",
             "its operator is of '{domain}', and only ONNX's own are read"
@@ -222,7 +222,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `alpha A B + beta C`.
-    fn gemm(&mut self, node: &'a NodeProto, value: &str) -> Result<()> {
+    fn gemm(&mut self, node: &'a Node, value: &str) -> Result<()> {
         let [a, b, rest @ ..] = node.input.as_slice() else { bail!("found fewer than two inputs") };
         ensure!(a == value && b != value, "needed the data as its first input");
         ensure!(integer(node, "transA", 0) == 0, "found transA, which makes samples columns");
@@ -247,7 +247,7 @@ impl<'a> Walk<'a> {
         self.chain.layer(b, weight, bias)
     }
 
-    fn matmul(&mut self, node: &'a NodeProto, value: &str) -> Result<()> {
+    fn matmul(&mut self, node: &'a Node, value: &str) -> Result<()> {
         let [a, b] = node.input.as_slice() else { bail!("found other than two inputs") };
         ensure!(a == value, "needed the data as its first input");
         let weight = self.weight(b, true)?;
@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `x + t`, `x - t`, `t - x`, `s x`, `x / s`.
-    fn arithmetic(&mut self, node: &'a NodeProto, value: &str) -> Result<()> {
+    fn arithmetic(&mut self, node: &'a Node, value: &str) -> Result<()> {
         let [a, b] = node.input.as_slice() else { bail!("found other than two inputs") };
         let first = a == value;
         let name = if first { b } else { a };
@@ -300,7 +300,7 @@ impl<'a> Walk<'a> {
     }
 
     /// `scale (x - mean) / sqrt(var + epsilon) + shift`.
-    fn batch_normalization(&mut self, node: &'a NodeProto, value: &str) -> Result<()> {
+    fn batch_normalization(&mut self, node: &'a Node, value: &str) -> Result<()> {
         ensure!(integer(node, "training_mode", 0) == 0, "is in training; export in eval mode");
         let [x, scale, shift, mean, var] = node.input.as_slice() else {
             bail!("found {} inputs, needed 5", node.input.len())
@@ -365,7 +365,7 @@ impl<'a> Walk<'a> {
 
     fn elementwise(
         &self,
-        node: &NodeProto,
+        node: &Node,
         open: &HashMap<&str, (Vec<f64>, usize)>,
     ) -> Result<Vec<f64>> {
         let argument = |name: &String| -> Result<Vec<f64>> {
@@ -429,8 +429,8 @@ impl<'a> Walk<'a> {
 }
 
 /// The nodes of a graph on whose results its outputs depend, in its order.
-fn leading(graph: &GraphProto) -> Vec<&NodeProto> {
-    let outputs = graph.output.iter().filter_map(|output| output.name.as_deref());
+fn leading(graph: &Graph) -> Vec<&Node> {
+    let outputs = graph.output.iter().map(|output| output.name.as_str());
     let mut needed: HashSet<&str> = outputs.collect();
     // Nodes come after those that they need.
     let mut nodes: Vec<_> = graph.node.iter().rev().collect();
@@ -466,7 +466,7 @@ const ACTIVATIONS: [(&str, Activation); 9] = [
 ];
 
 /// The activation that a node is, with the constants that ours has.
-fn activation(node: &NodeProto) -> Result<Option<Activation>> {
+fn activation(node: &Node) -> Result<Option<Activation>> {
     let operator = operator(node);
     let alpha = |default: f32, needed: f32| {
         let found = attribute(node, "alpha").and_then(|a| a.f).unwrap_or(default);
@@ -477,8 +477,8 @@ fn activation(node: &NodeProto) -> Result<Option<Activation>> {
         "LeakyRelu" => alpha(0.01, 0.01)?,
         "Elu" => alpha(1.0, 1.0)?,
         "Gelu" => {
-            let kind = attribute(node, "approximate").and_then(|a| a.s.as_deref());
-            if kind == Some("tanh") {
+            let kind = attribute(node, "approximate");
+            if kind.is_some_and(|a| a.s == b"tanh") {
                 return Ok(Some(Activation::GeluTanh));
             }
         }
@@ -487,31 +487,31 @@ fn activation(node: &NodeProto) -> Result<Option<Activation>> {
     Ok(ACTIVATIONS.iter().find(|(name, _)| *name == operator).map(|(_, activation)| *activation))
 }
 
-fn operator(node: &NodeProto) -> &str {
-    node.op_type.as_deref().unwrap_or_default()
+fn operator(node: &Node) -> &str {
+    &node.op_type
 }
 
 /// `node 'h0' (Cos)`, by its name or else its result.
-fn described(node: &NodeProto) -> String {
-    let name = node.name.as_deref().filter(|name| !name.is_empty());
-    let name = name.or(node.output.first().map(String::as_str)).unwrap_or_default();
+fn described(node: &Node) -> String {
+    let own = Some(&node.name).filter(|name| !name.is_empty());
+    let name = own.or(node.output.first()).map_or("", String::as_str);
     format!("node '{name}' ({})", operator(node))
 }
 
 /// The first result of a node; what else there is (a mask) leads nowhere.
-fn result(node: &NodeProto) -> Result<&str> {
+fn result(node: &Node) -> Result<&str> {
     let name = node.output.first().map(String::as_str).filter(|name| !name.is_empty());
     name.ok_or_else(|| anyhow!("{}: has no result", described(node)))
 }
 
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|a| a.name.as_deref() == Some(name))
+fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
+    node.attribute.iter().find(|a| a.name == name)
 }
 
-fn integer(node: &NodeProto, name: &str, default: i64) -> i64 {
+fn integer(node: &Node, name: &str, default: i64) -> i64 {
     attribute(node, name).and_then(|a| a.i).unwrap_or(default)
 }
 
-fn float(node: &NodeProto, name: &str, default: f64) -> f64 {
+fn float(node: &Node, name: &str, default: f64) -> f64 {
     attribute(node, name).and_then(|a| a.f).map_or(default, f64::from)
 }

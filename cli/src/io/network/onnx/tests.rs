@@ -1,53 +1,51 @@
 //! Graphs as exporters write them, made here node by node.
 
 use nanocurv::network::Activation;
-use rten_onnx::onnx::{
-    AttributeProto, DataLocation, DataType, GraphProto, ModelProto, NodeProto, TensorProto,
-    ValueInfoProto,
-};
+use prost::Message;
 
+use super::proto::{Attribute, DataType, Graph, Model, Node, Tensor, ValueInfo};
 use super::read;
 use crate::io::network::file::NetworkFile;
 
-fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: Some(operator.to_owned()),
+fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
+    Node {
+        op_type: operator.to_owned(),
         input: inputs.iter().map(ToString::to_string).collect(),
         output: vec![output.to_owned()],
-        ..NodeProto::default()
+        ..Node::default()
     }
 }
 
-fn with(mut node: NodeProto, attributes: &[(&str, i64)]) -> NodeProto {
+fn with(mut node: Node, attributes: &[(&str, i64)]) -> Node {
     for (name, i) in attributes {
-        let name = Some((*name).to_owned());
-        node.attribute.push(AttributeProto { name, i: Some(*i), ..AttributeProto::default() });
+        let name = (*name).to_owned();
+        node.attribute.push(Attribute { name, i: Some(*i), ..Attribute::default() });
     }
     node
 }
 
-fn floating(mut node: NodeProto, name: &str, f: f32) -> NodeProto {
-    let name = Some(name.to_owned());
-    node.attribute.push(AttributeProto { name, f: Some(f), ..AttributeProto::default() });
+fn floating(mut node: Node, name: &str, f: f32) -> Node {
+    let name = name.to_owned();
+    node.attribute.push(Attribute { name, f: Some(f), ..Attribute::default() });
     node
 }
 
-fn tensor(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    TensorProto {
+fn tensor(name: &str, dims: &[i64], values: &[f32]) -> Tensor {
+    Tensor {
         dims: dims.to_vec(),
-        data_type: Some(DataType::FLOAT),
+        data_type: DataType::Float as i32,
         float_data: values.to_vec(),
-        name: Some(name.to_owned()),
-        ..TensorProto::default()
+        name: name.to_owned(),
+        ..Tensor::default()
     }
 }
 
-fn value(name: &str) -> ValueInfoProto {
-    ValueInfoProto { name: Some(name.to_owned()), r#type: None }
+fn value(name: &str) -> ValueInfo {
+    ValueInfo { name: name.to_owned() }
 }
 
 /// What every graph here may use: `w (3, 2)`, `v (1, 3)`, biases, rows and numbers.
-fn constants() -> Vec<TensorProto> {
+fn constants() -> Vec<Tensor> {
     vec![
         tensor("w", &[3, 2], &[1.0, -2.0, 0.5, 3.0, -1.5, 0.25]),
         tensor("v", &[1, 3], &[2.0, -1.0, 0.5]),
@@ -69,26 +67,25 @@ fn constants() -> Vec<TensorProto> {
     ]
 }
 
-fn graph(nodes: Vec<NodeProto>) -> GraphProto {
-    GraphProto {
+fn graph(nodes: Vec<Node>) -> Graph {
+    Graph {
         node: nodes,
         initializer: constants(),
         input: vec![value("x")],
         output: vec![value("y")],
-        value_info: Vec::new(),
     }
 }
 
-fn bytes(graph: GraphProto) -> Vec<u8> {
-    ModelProto { graph: Some(graph), ..ModelProto::default() }.write_buf().unwrap()
+fn bytes(graph: Graph) -> Vec<u8> {
+    Model { graph: Some(graph) }.encode_to_vec()
 }
 
-fn parsed(nodes: Vec<NodeProto>) -> anyhow::Result<NetworkFile> {
+fn parsed(nodes: Vec<Node>) -> anyhow::Result<NetworkFile> {
     read(&bytes(graph(nodes)))
 }
 
 /// `h = W x + b`, the nodes, `y = V a + c`.
-fn between(middle: Vec<NodeProto>) -> Vec<NodeProto> {
+fn between(middle: Vec<Node>) -> Vec<Node> {
     let first = with(node("Gemm", &["x", "w", "b"], "h"), &[("transB", 1)]);
     let last = with(node("Gemm", &["a", "v", "c"], "y"), &[("transB", 1)]);
     [vec![first], middle, vec![last]].concat()
@@ -127,10 +124,10 @@ fn activations_by_name_or_spelled_out_are_read() {
     let halved_after =
         [erf("h"), vec![node("Mul", &["h", "3"], "4"), node("Mul", &["4", "half"], "a")]];
     let mut approximate = node("Gelu", &["h"], "a");
-    approximate.attribute.push(AttributeProto {
-        name: Some("approximate".to_owned()),
-        s: Some("tanh".to_owned()),
-        ..AttributeProto::default()
+    approximate.attribute.push(Attribute {
+        name: "approximate".to_owned(),
+        s: b"tanh".to_vec(),
+        ..Attribute::default()
     });
     for (middle, expected) in [
         (vec![node("Relu", &["h"], "a")], Activation::Relu),
@@ -344,22 +341,22 @@ fn graphs_with_other_ends_or_numbers_elsewhere_are_refused() {
     let mut outputs = good();
     outputs.output.push(value("h"));
     let mut elsewhere = good();
-    elsewhere.initializer[0].data_location = Some(DataLocation::EXTERNAL);
+    elsewhere.initializer[0].data_location = 1;
     let mut short = good();
     short.initializer[0].float_data.pop();
     let mut endless = good();
     endless.initializer[0].float_data[3] = f32::INFINITY;
     let mut whole = good();
-    whole.initializer[0].data_type = Some(DataType::INT64);
+    whole.initializer[0].data_type = DataType::Int64 as i32;
     let mut foreign = good();
-    foreign.node[1].domain = Some("com.microsoft".to_owned());
+    foreign.node[1].domain = "com.microsoft".to_owned();
     for (graph, part) in [
         (two, "2 inputs (x, z), needed one"),
         (outputs, "2 outputs (y, h), needed one"),
         (elsewhere, "tensor 'w': its numbers are in a file beside"),
         (short, "tensor 'w': found 5 numbers"),
         (endless, "tensor 'w': number 3 is inf"),
-        (whole, "tensor 'w': found numbers of type INT64"),
+        (whole, "tensor 'w': found numbers of type Int64"),
         (foreign, "node 'a' (Relu): its operator is of 'com.microsoft'"),
     ] {
         let error = format!("{:#}", read(&bytes(graph)).unwrap_err());
