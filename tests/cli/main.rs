@@ -15,6 +15,7 @@ mod plan;
 mod regress;
 mod results;
 mod train;
+mod weights;
 
 use std::path::{Path, PathBuf};
 

@@ -4,8 +4,10 @@ use anyhow::{Result, bail, ensure};
 use nanocurv::network::Loss;
 use ndarray::{Array2, Axis};
 
+use super::LossArgs;
 use crate::desktop::array::{Shape, matrix};
 use crate::desktop::network::Link;
+use crate::desktop::weighting::Weighting;
 use crate::desktop::{Array, Choice, Data, Float, Network, Targets};
 use crate::io::{self, Source};
 
@@ -82,6 +84,54 @@ impl DataArgs {
         net: &Network<T>,
         loss: Loss,
     ) -> Result<Data<T>> {
+        Ok(self.read_and_ignore(targets, net, loss, None)?.0)
+    }
+
+    /// Reads all batches, their targets and what they are weighted by.
+    ///
+    /// # Errors
+    /// As [`DataArgs::read_with`], or if the weights do not fit.
+    pub fn read_weighted<T: Float>(
+        &self,
+        targets: &TargetArgs,
+        net: &Network<T>,
+        loss: &LossArgs,
+    ) -> Result<Data<T>> {
+        let (data, ignored) = self.read_and_ignore(targets, net, loss.loss, loss.ignore_label)?;
+        ensure!(
+            loss.ignore_label.is_none() || matches!(data.targets, Targets::Labels(_)),
+            "--ignore-label: the targets are no labels"
+        );
+        let given = loss.weights.len();
+        ensure!(
+            given == 0 || given == self.data.len(),
+            "found {given} --weights, needed {}, one for each --data",
+            self.data.len()
+        );
+        let mut samples = Vec::new();
+        for (source, needed) in loss.weights.iter().zip(&data.batches) {
+            let weights = io::read_vector::<T>(source)?;
+            let found = weights.len();
+            ensure!(found == *needed, "{source}: found {found} weights, needed {needed}");
+            samples.extend(weights);
+        }
+        let weighting = Weighting {
+            classes: loss.class_weights.iter().map(|w| T::of(*w)).collect(),
+            smoothing: T::of(loss.label_smoothing),
+            ignored,
+            samples,
+        };
+        Ok(data.with_weights(weighting, (loss.loss, loss.reduction), net.outputs())?)
+    }
+
+    /// Reads all batches and their targets, and which of these have the label `ignore`.
+    fn read_and_ignore<T: Float>(
+        &self,
+        targets: &TargetArgs,
+        net: &Network<T>,
+        loss: Loss,
+        ignore: Option<i64>,
+    ) -> Result<(Data<T>, Vec<bool>)> {
         if let Some(link) = net.link {
             let needed = match link {
                 Link::Softmax => Loss::CrossEntropy,
@@ -98,8 +148,8 @@ impl DataArgs {
         let batches = self.data.iter().map(|source| read_batch(source, net));
         let batches = batches.collect::<Result<Vec<_>>>()?;
         let samples: Vec<_> = batches.iter().map(Array2::nrows).collect();
-        let targets = targets.read(&self.data, &samples, net, loss)?;
-        Ok(Data::in_batches(stacked(batches)?, targets, samples)?)
+        let (targets, ignored) = targets.read(&self.data, &samples, net, loss, ignore)?;
+        Ok((Data::in_batches(stacked(batches)?, targets, samples)?, ignored))
     }
 }
 
@@ -111,7 +161,8 @@ impl TargetArgs {
         samples: &[usize],
         net: &Network<T>,
         loss: Loss,
-    ) -> Result<Targets<T>> {
+        ignore: Option<i64>,
+    ) -> Result<(Targets<T>, Vec<bool>)> {
         ensure!(
             self.targets.len() == inputs.len(),
             "found {} --targets, needed {}, one for each --data",
@@ -119,13 +170,23 @@ impl TargetArgs {
             inputs.len()
         );
         let outputs = net.outputs();
-        let (mut labels, mut values) = (Vec::new(), Vec::new());
+        let (mut labels, mut values, mut ignored) = (Vec::new(), Vec::new(), Vec::new());
         for ((source, x), samples) in self.targets.iter().zip(inputs).zip(samples) {
             let array = io::read_array(source)?;
             let rows = array.shape().first().copied().unwrap_or(0);
             ensure!(rows == *samples, "{source}: found {rows} rows, needed {samples} as {x} has");
             io::require_finite(&array, source)?;
             if loss == Loss::CrossEntropy && is_labels(&array, outputs) {
+                let array = match ignore {
+                    None => array,
+                    Some(label) => {
+                        let own = array.to_vec::<f64>();
+                        ignored.extend(own.iter().map(|y| *y == label as f64));
+                        // Any class does.
+                        let counted = |y: f64| if y == label as f64 { 0.0 } else { y };
+                        own.into_iter().map(counted).collect::<Vec<_>>().into()
+                    }
+                };
                 for (row, class) in io::labels(&array, source)?.into_iter().enumerate() {
                     ensure!(
                         class < outputs,
@@ -157,8 +218,8 @@ impl TargetArgs {
             }
         }
         match (labels.is_empty(), values.is_empty()) {
-            (true, _) => Ok(Targets::Values(stacked(values)?)),
-            (false, true) => Ok(Targets::Labels(labels)),
+            (true, _) => Ok((Targets::Values(stacked(values)?), Vec::new())),
+            (false, true) => Ok((Targets::Labels(labels), ignored)),
             (false, false) => {
                 bail!("--targets: some files hold labels and some probabilities; use one kind")
             }

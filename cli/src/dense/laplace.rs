@@ -47,7 +47,7 @@ pub fn fit<T: Float>(
 ) -> (Dense, Evidence) {
     let (network, theta) = (Network::of(net), net.theta_f64());
     let x: Vec<f64> = data.x.iter().map(|x| x.to_f64()).collect();
-    let (y, loss) = (Targets::of(&data.targets), Loss::of(posterior.loss));
+    let (y, loss) = (Targets::of(data), Loss::of(posterior.loss));
     let sum = (loss, Reduction::Sum);
     let params = theta.len();
     // The squared error's Hessian is 2 I.

@@ -33,6 +33,21 @@ pub enum Targets {
     Values(Vec<f64>),
     /// `N` class labels.
     Labels(Vec<usize>),
+    /// Either of these with weights.
+    Weighted(Box<Weighted>),
+}
+
+/// Targets with weights, by their definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighted {
+    /// The targets.
+    pub targets: Targets,
+    /// A factor for each class, of all outputs.
+    pub classes: Vec<f64>,
+    /// The share of a label that goes to all classes.
+    pub smoothing: f64,
+    /// A factor for each sample's loss; 0 where the label is ignored.
+    pub samples: Vec<f64>,
 }
 
 /// The target of one sample.
@@ -42,6 +57,8 @@ pub enum Target<'a> {
     Values(&'a [f64]),
     /// The class.
     Label(usize),
+    /// What sample `n` has there.
+    Weighted(&'a Weighted, usize),
 }
 
 impl Targets {
@@ -50,6 +67,7 @@ impl Targets {
         match self {
             Self::Values(y) => Target::Values(&y[n * outputs..(n + 1) * outputs]),
             Self::Labels(y) => Target::Label(y[n]),
+            Self::Weighted(weighted) => Target::Weighted(weighted, n),
         }
     }
 }
@@ -60,6 +78,7 @@ impl Target<'_> {
         match self {
             Target::Values(y) => y[o],
             Target::Label(class) => f64::from(u8::from(o == *class)),
+            Target::Weighted(w, n) => w.targets.sample(*n, w.classes.len()).at(o),
         }
     }
 }
@@ -76,6 +95,21 @@ impl Loss {
 
     /// The loss of one sample, unscaled.
     pub fn value<N: Number>(self, f: &[N], y: Target<'_>) -> N {
+        if let Target::Weighted(w, n) = y {
+            let own = w.targets.sample(n, f.len());
+            let mut total = N::from(0.0);
+            if self == Self::CrossEntropy {
+                let norm = log_sum_exp(f);
+                for (o, f) in f.iter().enumerate() {
+                    let share =
+                        (1.0 - w.smoothing) * own.at(o) + w.smoothing / w.classes.len() as f64;
+                    total += N::from(w.classes[o] * share) * (norm - *f);
+                }
+            } else {
+                total = self.value(f, own);
+            }
+            return N::from(w.samples[n]) * total;
+        }
         let mut total = N::from(0.0);
         let terms = f.iter().enumerate().map(|(o, f)| (*f, N::from(y.at(o))));
         match self {
@@ -91,6 +125,22 @@ impl Loss {
 
     /// The gradient of one sample's unscaled loss with respect to the outputs.
     pub fn gradient<N: Number>(self, f: &[N], y: Target<'_>) -> Vec<N> {
+        if let Target::Weighted(w, n) = y {
+            let (own, factor) = (w.targets.sample(n, f.len()), N::from(w.samples[n]));
+            if self != Self::CrossEntropy {
+                return self.gradient(f, own).into_iter().map(|g| factor * g).collect();
+            }
+            // Class by class: that of a label, so often as the class has a share in the target.
+            let mut total = vec![N::from(0.0); f.len()];
+            for (c, class) in w.classes.iter().enumerate() {
+                let share = (1.0 - w.smoothing) * own.at(c) + w.smoothing / f.len() as f64;
+                let label = self.gradient(f, Target::Label(c));
+                for (total, g) in total.iter_mut().zip(label) {
+                    *total += factor * N::from(class * share) * g;
+                }
+            }
+            return total;
+        }
         let terms = f.iter().enumerate().map(|(o, f)| (*f, N::from(y.at(o))));
         match self {
             Self::Mse => terms.map(|(f, y)| N::from(2.0) * (f - y)).collect(),

@@ -2,7 +2,9 @@
 
 use nanocurv::network;
 
+use super::loss::Weighted;
 use super::{Activation, Layer, Loss, Network, Reduction, Targets};
+use crate::desktop::array::wide;
 use crate::desktop::{self, Float};
 
 impl Network {
@@ -57,11 +59,38 @@ impl Reduction {
 }
 
 impl Targets {
-    /// The same targets.
-    pub fn of<T: Float>(targets: &desktop::Targets<T>) -> Self {
-        match targets {
-            desktop::Targets::Values(y) => Self::Values(desktop::array::wide(y)),
+    /// The same targets, with weights if they have them: the factor of each sample makes the mean
+    /// over all of them the mean that is weighted.
+    pub fn of<T: Float>(data: &desktop::Data<T>) -> Self {
+        let plain = |targets: &desktop::Targets<T>| match targets {
+            desktop::Targets::Values(y) | desktop::Targets::Weighted { values: y, .. } => {
+                Self::Values(wide(y))
+            }
             desktop::Targets::Labels(y) => Self::Labels(y.iter().map(|y| *y as usize).collect()),
+        };
+        let Some(given) = &data.weighted else { return plain(&data.targets) };
+        let (weights, targets) = (&given.weighting, plain(&given.targets));
+        let or_ones = |weights: &[T], n: usize| match weights {
+            [] => vec![1.0; n],
+            weights => wide(weights),
+        };
+        let classes = or_ones(&weights.classes, given.outputs);
+        let mut samples = or_ones(&weights.samples, data.len());
+        for (weight, _) in samples.iter_mut().zip(&weights.ignored).filter(|(_, ignored)| **ignored)
+        {
+            *weight = 0.0;
         }
+        if given.loss.1 == network::Reduction::Mean {
+            let of_class = |n: usize| match &targets {
+                Self::Labels(y) => classes[y[n]],
+                _ => 1.0,
+            };
+            let total: f64 = samples.iter().enumerate().map(|(n, s)| s * of_class(n)).sum();
+            let power = if given.squared { 0.5 } else { 1.0 };
+            let factor = (data.len() as f64 / total).powf(power);
+            samples.iter_mut().for_each(|s| *s *= factor);
+        }
+        let smoothing = weights.smoothing.to_f64();
+        Self::Weighted(Box::new(Weighted { targets, classes, smoothing, samples }))
     }
 }

@@ -39,7 +39,7 @@ impl Reference {
             network: Network::of(net),
             theta: net.theta_f64(),
             x: wide(&data.x),
-            y: Targets::of(&data.targets),
+            y: Targets::of(data),
             loss: (Loss::of(loss), Reduction::of(reduction)),
             middle: middle(problem),
             separate: problem.separate_bias,
@@ -187,6 +187,8 @@ struct Outputs {
     f: Vec<f64>,
     values: Vec<f64>,
     labels: Vec<u32>,
+    /// The samples' factors, if they have any.
+    weighted: Vec<f64>,
     /// `draws x N x O`
     drawn: Vec<f64>,
 }
@@ -198,12 +200,26 @@ impl Outputs {
         let (network, theta) = (Network::of(net), net.theta_f64());
         let x = wide(x);
         let f: Vec<f64> = x.chunks(net.inputs()).flat_map(|x| network.forward(&theta, x)).collect();
+        let mut weighted = Vec::new();
         let (values, labels) = match targets {
             desktop::Targets::Values(y) => (wide(y), Vec::new()),
             desktop::Targets::Labels(y) => (Vec::new(), y.clone()),
+            desktop::Targets::Weighted { values, weights } => {
+                weighted = wide(weights);
+                (wide(values), Vec::new())
+            }
         };
         let drawn = vec![0.0; draws * f.len()];
-        Self { loss, samples: data.len(), outputs: net.outputs(), f, values, labels, drawn }
+        Self {
+            loss,
+            samples: data.len(),
+            outputs: net.outputs(),
+            f,
+            values,
+            labels,
+            weighted,
+            drawn,
+        }
     }
 
     /// Every draw of the samples `from..from + n`.
@@ -211,11 +227,15 @@ impl Outputs {
     /// # Panics
     /// If the targets do not fit the loss, which the engine has seen to.
     fn draw(&mut self, from: usize, n: usize, rng: &mut Rng) {
-        let Self { loss, outputs, f, values, labels, .. } = self;
+        let Self { loss, outputs, f, values, labels, weighted, .. } = self;
         let range = from * *outputs..(from + n) * *outputs;
         let view = |values| Mat::new("outputs", values, *outputs, n).expect("n samples");
         let targets = match labels.as_slice() {
-            [] => CoreTargets::Values(view(&values[range.clone()])),
+            [] if weighted.is_empty() => CoreTargets::Values(view(&values[range.clone()])),
+            [] => CoreTargets::Weighted {
+                values: view(&values[range.clone()]),
+                weights: &weighted[from..from + n],
+            },
             labels => CoreTargets::Labels(&labels[from..from + n]),
         };
         for draw in self.drawn.chunks_mut(self.samples * *outputs) {

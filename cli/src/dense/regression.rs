@@ -20,7 +20,7 @@ pub fn predict<T: Float>(
     let (network, theta) = (Network::of(net), net.theta_f64());
     let (inputs, outputs, params) = (network.inputs(), network.outputs(), theta.len());
     let train: Vec<f64> = data.x.iter().map(|x| x.to_f64()).collect();
-    let Targets::Values(y) = Targets::of(&data.targets) else { return (vec![], vec![]) };
+    let Targets::Values(y) = Targets::of(data) else { return (vec![], vec![]) };
     let rows = data.len() * outputs;
     let j = DMatrix::from_row_slice(rows, params, &jacobian(&network, &theta, &train));
     let f: Vec<f64> = train.chunks(inputs).flat_map(|x| network.forward(&theta, x)).collect();

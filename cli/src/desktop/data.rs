@@ -2,21 +2,14 @@
 
 use nanocurv::Mat;
 use nanocurv::curvature::Batch;
-use nanocurv::network;
+use nanocurv::network::{Loss, Reduction};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::array::{Float, samples};
 use super::error::{Result, ensure};
 use super::network::Network;
-
-/// What the outputs should be.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Targets<T> {
-    /// `N x O`
-    Values(Array2<T>),
-    /// One class per sample.
-    Labels(Vec<u32>),
-}
+use super::targets::Targets;
+use super::weighting::{Weighted, Weighting};
 
 /// Inputs and targets, sample by sample, and how they are cut into mini-batches. No result depends
 /// on the cuts.
@@ -24,45 +17,12 @@ pub enum Targets<T> {
 pub struct Data<T> {
     /// The inputs, `N x d`, in row-major order.
     pub x: Array2<T>,
-    /// The targets.
+    /// The targets, with their weights.
     pub targets: Targets<T>,
+    /// The targets and their weights as they were given, if there are any.
+    pub weighted: Option<Box<Weighted<T>>>,
     /// The number of samples in each mini-batch.
     pub batches: Vec<usize>,
-}
-
-impl<T: Float> Targets<T> {
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Values(y) => y.nrows(),
-            Self::Labels(y) => y.len(),
-        }
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The targets as the core takes them.
-    ///
-    /// # Errors
-    /// If values are not in row-major order.
-    pub fn core(&self) -> Result<network::Targets<'_, T>> {
-        Ok(match self {
-            Self::Values(y) => network::Targets::Values(samples(y.view())?),
-            Self::Labels(y) => network::Targets::Labels(y),
-        })
-    }
-
-    /// Those of the given samples, in their order.
-    #[must_use]
-    pub fn select(&self, indices: &[usize]) -> Self {
-        match self {
-            Self::Values(y) => Self::Values(y.select(Axis(0), indices)),
-            Self::Labels(y) => Self::Labels(indices.iter().map(|i| y[*i]).collect()),
-        }
-    }
 }
 
 impl<T: Float> Data<T> {
@@ -90,9 +50,55 @@ impl<T: Float> Data<T> {
         };
         let targets = match targets {
             Targets::Values(y) => Targets::Values(standard(y)),
+            Targets::Weighted { values, weights } => {
+                Targets::Weighted { values: standard(values), weights }
+            }
             labels => labels,
         };
-        Ok(Self { x: standard(x), targets, batches })
+        Ok(Self { x: standard(x), targets, weighted: None, batches })
+    }
+
+    /// The same with weights in a loss of `outputs` outputs.
+    ///
+    /// # Errors
+    /// If they do not fit the data or the loss, or nothing counts.
+    pub fn with_weights(
+        self,
+        weighting: Weighting<T>,
+        loss: (Loss, Reduction),
+        outputs: usize,
+    ) -> Result<Self> {
+        weighting.validate(loss.0, self.len(), outputs)?;
+        if weighting.is_trivial() {
+            return Ok(self);
+        }
+        let targets = self.targets;
+        let weighted = Weighted { targets, weighting, loss, outputs, squared: false };
+        ensure!(
+            weighted.divisor() > T::ZERO,
+            "--targets: no sample counts; the labels are all ignored, or the weights all zero"
+        );
+        Ok(Self { targets: weighted.targets(), weighted: Some(Box::new(weighted)), ..self })
+    }
+
+    /// The same for the empirical Fisher, which is made of products of two gradients.
+    #[must_use]
+    pub fn squared(self) -> Self {
+        let Some(weighted) = self.weighted else { return self };
+        let weighted = Weighted { squared: true, ..*weighted };
+        Self { targets: weighted.targets(), weighted: Some(Box::new(weighted)), ..self }
+    }
+
+    /// The classes, sample by sample, if the targets are labels; none where they are ignored.
+    pub fn labels(&self) -> Option<Vec<Option<u32>>> {
+        match (&self.weighted, &self.targets) {
+            (Some(weighted), _) => match &weighted.targets {
+                Targets::Labels(_) => Some((0..self.len()).map(|n| weighted.label(n)).collect()),
+                _ => None,
+            },
+            (None, Targets::Labels(labels)) => Some(labels.iter().map(|y| Some(*y)).collect()),
+            _ => None,
+        }
     }
 
     /// How many samples there are.
@@ -131,9 +137,14 @@ impl<T: Float> Data<T> {
     /// The given samples, in their order, in one batch.
     #[must_use]
     pub fn select(&self, indices: &[usize]) -> Self {
+        let weighted = self.weighted.as_ref().map(|weighted| Box::new(weighted.select(indices)));
         Self {
             x: self.x.select(Axis(0), indices),
-            targets: self.targets.select(indices),
+            targets: match &weighted {
+                Some(weighted) => weighted.targets(),
+                None => self.targets.select(indices),
+            },
+            weighted,
             batches: vec![indices.len()],
         }
     }
@@ -155,6 +166,7 @@ pub fn inputs<'a, T: Float>(net: &Network<T>, x: ArrayView2<'a, T>) -> Result<Ma
 
 #[cfg(test)]
 mod tests {
+    use nanocurv::network;
     use ndarray::array;
 
     use super::*;

@@ -47,13 +47,16 @@ pub mod network;
 pub mod plan;
 pub mod regress;
 mod shape;
+pub mod targets;
 pub mod train;
 pub mod watch;
+pub mod weighting;
 
 pub use array::{Array, Float};
 pub use choice::Choice;
-pub use data::{Data, Targets};
+pub use data::Data;
 pub use error::{Error, Result};
 pub use factor::Factor;
 pub use network::Network;
+pub use targets::Targets;
 pub use watch::{Progress, UNWATCHED, Watch};

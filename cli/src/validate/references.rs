@@ -54,7 +54,7 @@ impl Problem {
             network: dense::Network::of(&net),
             theta: net.theta,
             x: wide(&data.x),
-            y: dense::Targets::of(&data.targets),
+            y: dense::Targets::of(&data),
             loss: dense::Loss::of(case.loss),
             reduction: dense::Reduction::of(case.reduction),
         })

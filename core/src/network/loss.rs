@@ -11,8 +11,14 @@
 //! The loss of a data set is `c sum_n l_n` with [`Loss::scale`] `c`: 1 for the sum; for the mean
 //! 1 / (N O) (mse, bce) or 1 / N (cross-entropy), N counted over all mini-batches, so that nothing
 //! depends on how the data is cut. Everything here is without c.
+//!
+//! [`Targets::Weighted`] gives each sample's loss a factor `s_n`, and with it its derivatives, roots
+//! `sqrt s_n`. Class weights `w`, label smoothing `e` and labels that are ignored are a matter of the
+//! targets alone ([`soft_label`]): with `y_c = w_c ((1 - e) [c = label] + e / O)` cross-entropy above
+//! is PyTorch's. Its mean divides by the sum of the weights instead of N: give each `y_c`, or `s_n`,
+//! the factor `N / sum_n w_label(n) s_n`.
 
-use crate::error::{NetworkError, ShapeError};
+use crate::error::{NetworkError, NonFiniteError, ShapeError};
 use crate::matrix::{Mat, MatMut};
 use crate::random::Rng;
 use crate::scalar::Real;
@@ -48,6 +54,13 @@ pub enum Targets<'a, T> {
     Values(Mat<'a, T>),
     /// A class for each sample.
     Labels(&'a [u32]),
+    /// Outputs x samples, and the factor of each sample's loss.
+    Weighted {
+        /// Outputs x samples.
+        values: Mat<'a, T>,
+        /// `s_n`, not negative.
+        weights: &'a [T],
+    },
 }
 
 impl<'a, T: Real> Targets<'a, T> {
@@ -59,6 +72,10 @@ impl<'a, T: Real> Targets<'a, T> {
             Self::Labels(labels) => {
                 Self::Labels(labels.get(from..from + samples).unwrap_or_default())
             }
+            Self::Weighted { values, weights } => Self::Weighted {
+                values: values.columns_range(from, samples),
+                weights: weights.get(from..from + samples).unwrap_or_default(),
+            },
         }
     }
 }
@@ -97,7 +114,12 @@ impl Loss {
         match targets {
             Targets::Values(y) => {
                 y.check(("target rows", "target samples"), outputs, samples)?;
-                Ok(crate::error::NonFiniteError::check_matrix("targets", y)?)
+                Ok(NonFiniteError::check_matrix("targets", y)?)
+            }
+            Targets::Weighted { values, weights } => {
+                ShapeError::check("sample weights", samples, weights.len())?;
+                NonFiniteError::check("sample weights", weights)?;
+                self.check(Targets::Values(values), outputs, samples)
             }
             Targets::Labels(_) if self != Self::CrossEntropy => Err(NetworkError::Labels),
             Targets::Labels(labels) => {
@@ -129,7 +151,7 @@ impl Loss {
     /// `l_n`
     pub(crate) fn sample<T: Real>(self, f: &[T], targets: Targets<'_, T>, n: usize) -> T {
         let terms = f.iter().enumerate().map(|(o, f)| (*f, target(targets, o, n)));
-        match self {
+        let loss = match self {
             Self::Mse => terms.fold(T::ZERO, |sum, (f, y)| sum + (f - y) * (f - y)),
             Self::CrossEntropy => {
                 let log_sum = log_sum_exp(f);
@@ -139,6 +161,10 @@ impl Loss {
             Self::Bce => terms.fold(T::ZERO, |sum, (f, y)| {
                 sum + f.max(T::ZERO) - y * f + (-f.abs()).exp().ln_1p()
             }),
+        };
+        match weight(targets, n) {
+            None => loss,
+            Some(weight) => weight * loss,
         }
     }
 
@@ -174,12 +200,13 @@ impl Loss {
             for (o, to) in to.iter_mut().enumerate() {
                 *to = mass * *to - target(targets, o, n);
             }
-            return;
+        } else {
+            for (o, (f, to)) in f.iter().zip(&mut *to).enumerate() {
+                let y = target(targets, o, n);
+                *to = if self == Self::Mse { T::TWO * (*f - y) } else { sigmoid(*f) - y };
+            }
         }
-        for (o, (f, to)) in f.iter().zip(to).enumerate() {
-            let y = target(targets, o, n);
-            *to = if self == Self::Mse { T::TWO * (*f - y) } else { sigmoid(*f) - y };
-        }
+        weigh(targets, n, to, |weight| weight);
     }
 
     /// `H_n v_n` of each sample, in place: `v` outputs x samples.
@@ -205,17 +232,18 @@ impl Loss {
                         .zip(&*v)
                         .fold(T::ZERO, |sum, (f, v)| sum + (*f - log_sum).exp() * *v);
                     let mass = mass(targets, n);
-                    for (f, v) in f.iter().zip(v) {
+                    for (f, v) in f.iter().zip(&mut *v) {
                         *v = mass * (*f - log_sum).exp() * (*v - along);
                     }
                 }
                 Self::Bce => {
-                    for (f, v) in f.iter().zip(v) {
+                    for (f, v) in f.iter().zip(&mut *v) {
                         let s = sigmoid(*f);
                         *v *= s * (T::ONE - s);
                     }
                 }
             }
+            weigh(targets, n, v, |weight| weight);
         }
         Ok(())
     }
@@ -268,6 +296,7 @@ impl Loss {
         if let Some(to) = to.get_mut(c) {
             *to += root;
         }
+        weigh(targets, n, to, T::sqrt);
     }
 
     /// A draw g of each sample with `E[g] = 0`, `E[g g^T] = H`, outputs x samples: the Monte
@@ -310,12 +339,13 @@ impl Loss {
                     to.iter_mut().for_each(|to| *to *= root);
                 }
                 Self::Bce => {
-                    for (f, to) in f.iter().zip(to) {
+                    for (f, to) in f.iter().zip(&mut *to) {
                         let s = sigmoid(*f);
                         *to = if rng.uniform::<T>() < s { s - T::ONE } else { s };
                     }
                 }
             }
+            weigh(targets, n, to, T::sqrt);
         }
         Ok(())
     }
@@ -325,7 +355,7 @@ impl Loss {
 #[inline]
 fn target<T: Real>(targets: Targets<'_, T>, o: usize, n: usize) -> T {
     match targets {
-        Targets::Values(y) => y.at(o, n),
+        Targets::Values(y) | Targets::Weighted { values: y, .. } => y.at(o, n),
         Targets::Labels(labels) => match labels.get(n) {
             Some(&class) if class as usize == o => T::ONE,
             _ => T::ZERO,
@@ -336,8 +366,54 @@ fn target<T: Real>(targets: Targets<'_, T>, o: usize, n: usize) -> T {
 /// `m`, the sum of a sample's target probabilities: 1 for a label.
 fn mass<T: Real>(targets: Targets<'_, T>, n: usize) -> T {
     match targets {
-        Targets::Values(y) => y.col(n).iter().fold(T::ZERO, |sum, y| sum + *y),
+        Targets::Values(y) | Targets::Weighted { values: y, .. } => {
+            y.col(n).iter().fold(T::ZERO, |sum, y| sum + *y)
+        }
         Targets::Labels(_) => T::ONE,
+    }
+}
+
+/// `s_n`, if there is one.
+#[inline]
+fn weight<T: Real>(targets: Targets<'_, T>, n: usize) -> Option<T> {
+    match targets {
+        Targets::Weighted { weights, .. } => weights.get(n).copied(),
+        _ => None,
+    }
+}
+
+/// `v := r(s_n) v`
+#[inline]
+fn weigh<T: Real>(targets: Targets<'_, T>, n: usize, v: &mut [T], r: impl Fn(T) -> T) {
+    if let Some(weight) = weight(targets, n) {
+        let factor = r(weight);
+        v.iter_mut().for_each(|v| *v *= factor);
+    }
+}
+
+/// The targets of a label with class weights, smoothing and a factor of its own, as values:
+/// `y_c = factor w_c ((1 - smoothing) [c = label] + smoothing / O)`, O as long as `y`; without
+/// `weights` all `w_c` are 1. `label`: none for one that is ignored, whose targets are zeros.
+///
+/// ```
+/// use nanocurv::network::soft_label;
+///
+/// let mut y = [0.0_f32; 4];
+/// soft_label(Some(2), &[1.0, 1.0, 3.0, 1.0], 0.1, 1.0, &mut y);
+/// assert!((y[2] - 3.0 * 0.925).abs() < 1e-6 && y[0] == 0.025);
+/// ```
+pub fn soft_label<T: Real>(
+    label: Option<u32>,
+    weights: &[T],
+    smoothing: T,
+    factor: T,
+    y: &mut [T],
+) {
+    let even = smoothing / T::from_usize(y.len().max(1));
+    for (c, y) in y.iter_mut().enumerate() {
+        let weight = weights.get(c).copied().unwrap_or(T::ONE);
+        let own = if label.is_some_and(|l| l as usize == c) { T::ONE - smoothing } else { T::ZERO };
+        *y = if label.is_some() { factor * weight * (own + even) } else { T::ZERO };
     }
 }
 

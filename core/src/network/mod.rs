@@ -16,7 +16,7 @@ mod typed;
 pub use activation::{Activation, Formula, Jet, evaluate, formula};
 pub use architecture::Architecture;
 pub use layer::Layer;
-pub use loss::{Loss, Reduction, Targets};
+pub use loss::{Loss, Reduction, Targets, soft_label};
 pub use mlp::{Dense, DenseLayer, Mlp, Scale};
 pub use tape::{Order, Tape, features, forward, forward_scratch, tape_len};
 pub use typed::{AsMat, Network, chain};

@@ -106,12 +106,16 @@ impl Verb for Args {
     fn run<T: Float>(&self, session: &mut Session) -> Result<Outcome> {
         let (net, data, vector) = session.read(|| {
             let net = self.net.read::<T>()?;
-            let data = self.data.read_with(&self.targets, &net, self.loss.loss)?;
+            let data = self.data.read_weighted(&self.targets, &net, &self.loss)?;
             let vector = self.vector.as_ref().map(io::read_vectors::<T>).transpose()?;
             anyhow::Ok((net, data, vector))
         })?;
         session.introduce(&net);
         let part = self.part.of(&net)?;
+        let data = match self.problem(&net, &data).is_of_gradients() {
+            true => data.squared(),
+            false => data,
+        };
         let problem = self.problem(&net, &data);
         if self.kind == Kind::Gradient {
             return self.gradient(session, &problem);

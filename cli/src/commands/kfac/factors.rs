@@ -52,12 +52,13 @@ impl Verb for Args {
         let tolerance = self.check.tolerance::<T>()?;
         let (net, data) = session.read(|| {
             let net = self.net.read::<T>()?;
-            let data = self.data.read_with(&self.targets, &net, self.loss.loss)?;
+            let data = self.data.read_weighted(&self.targets, &net, &self.loss)?;
             anyhow::Ok((net, data))
         })?;
         session.introduce(&net);
         let loss = (self.loss.loss, self.loss.reduction);
         let fisher = Fisher { kind: self.fisher, draws: self.draws.max(1), seed: self.seed };
+        let data = if self.fisher == FisherKind::Empirical { data.squared() } else { data };
         let found = session.compute(|_| factors(&net, &data, loss, fisher))?;
         let check = self.check.check.then(|| {
             let problem = Problem { fisher, ..Problem::new(Kind::Kfac, &net, &data, loss) };

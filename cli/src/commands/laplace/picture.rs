@@ -123,6 +123,7 @@ fn reliability<T: Float>(
         for (o, p) in row.iter().enumerate() {
             let p = p.to_f64();
             let observed = match targets {
+                Targets::Weighted { values, .. } => values[[n, o]].to_f64(),
                 Targets::Labels(labels) => f64::from(labels[n] as usize == o),
                 Targets::Values(y) => y[(n, o)].to_f64(),
             };

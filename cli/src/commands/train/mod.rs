@@ -120,11 +120,11 @@ impl Verb for Args {
         let settings = self.settings();
         let (net, data) = session.read(|| {
             let net = self.net.read_or_begin::<T>(self.seed)?;
-            let data = self.data.read_with(&self.targets, &net, self.loss.loss)?;
+            let data = self.data.read_weighted(&self.targets, &net, &self.loss)?;
             anyhow::Ok((net, data))
         })?;
         session.introduce(&net);
-        let run = Run::of(&net, &settings, data.len());
+        let run = Run::of(&net, &settings, &data);
         let resumed = session.read(|| {
             let Some(path) = &self.resume else { return Ok(None) };
             let checkpoint = checkpoint::load::<T>(path, &run)?;

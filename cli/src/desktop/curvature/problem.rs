@@ -8,7 +8,7 @@ use crate::desktop::array::Float;
 use crate::desktop::choice::choices;
 use crate::desktop::data::Data;
 use crate::desktop::error::{Context, Result};
-use crate::desktop::kfac::Fisher;
+use crate::desktop::kfac::{Fisher, FisherKind};
 use crate::desktop::network::Network;
 
 choices! {
@@ -64,6 +64,13 @@ impl<'a, T: Float> Problem<'a, T> {
         loss: (Loss, Reduction),
     ) -> Self {
         Self { kind, net, data, loss, fisher: Fisher::default(), separate_bias: false }
+    }
+
+    /// Whether the matrix is made of products of the losses' gradients, for which weights are
+    /// [`Data::squared`].
+    pub fn is_of_gradients(&self) -> bool {
+        let empirical = self.kind.is_kfac() && self.fisher.kind == FisherKind::Empirical;
+        empirical || self.kind == Kind::EmpiricalFisher
     }
 
     /// The number of parameters.

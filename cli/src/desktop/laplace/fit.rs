@@ -11,9 +11,10 @@ use super::predict::features;
 use super::settings::LaplaceSettings;
 use crate::desktop::array::{Float, samples, zeros};
 use crate::desktop::choice::Choice as _;
-use crate::desktop::data::{Data, Targets};
+use crate::desktop::data::Data;
 use crate::desktop::error::{Context, Result, ensure};
 use crate::desktop::network::Network;
+use crate::desktop::targets::Targets;
 use crate::desktop::watch::{Watch, Work};
 
 /// Samples that one thread takes at a time: the same sums whatever the number of threads.
@@ -50,6 +51,7 @@ pub fn fit<T: Float>(
 ) -> Result<Fitted<T>> {
     settings.validate()?;
     ensure!(!data.is_empty(), "--data: found no samples, needed one at least");
+    ensure!(data.weighted.is_none(), "--weights: weights of the loss are not taken here");
     check_kind(net, &data.targets, settings.loss)?;
     let structure = settings.structure.core(settings.separate_bias);
     if settings.last_layer && net.layers().len() > 1 {

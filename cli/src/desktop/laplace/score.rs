@@ -8,8 +8,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::posterior::Posterior;
 use super::predict::Prediction;
 use crate::desktop::array::Float;
-use crate::desktop::data::Targets;
 use crate::desktop::error::{Result, bail, ensure};
+use crate::desktop::targets::Targets;
 
 /// What half of a Gaussian's 95 % interval is in standard deviations.
 const HALF_WIDTH: f64 = 1.96;
@@ -54,6 +54,9 @@ impl<T: Float> Posterior<T> {
             (_, Some(p), Targets::Values(y)) => Ok(self.classes(p, y)),
             (_, None, Targets::Labels(_)) => {
                 bail!("--targets: found labels, needed the values of a regression")
+            }
+            (_, _, Targets::Weighted { .. }) => {
+                bail!("--weights: a prediction is scored without weights")
             }
             (None, None, Targets::Values(_)) => bail!("--targets: nothing was predicted"),
         }

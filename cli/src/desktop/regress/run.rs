@@ -6,9 +6,10 @@ use super::outputs::outputs;
 use super::settings::{RegressSettings, RegressSolver, Regression};
 use super::{dense, iterative};
 use crate::desktop::array::Float;
-use crate::desktop::data::{Data, Targets};
+use crate::desktop::data::Data;
 use crate::desktop::error::{Result, bail, ensure};
 use crate::desktop::network::Network;
+use crate::desktop::targets::Targets;
 use crate::desktop::watch::Watch;
 
 /// Predicts samples `x`, `M x d`, from `data`.
@@ -33,6 +34,7 @@ pub fn regress<T: Float>(
         net.inputs(),
         net.name
     );
+    ensure!(data.weighted.is_none(), "--weights: weights of the loss are not taken here");
     let Targets::Values(y) = &data.targets else {
         bail!("--targets: found labels, needed the values of a regression");
     };

@@ -8,6 +8,7 @@ use super::minimizer::Memory;
 use super::settings::TrainSettings;
 use crate::desktop::array::Float;
 use crate::desktop::choice::Choice;
+use crate::desktop::data::Data;
 use crate::desktop::error::{Result, ensure};
 use crate::desktop::network::Network;
 
@@ -19,8 +20,8 @@ pub struct Run {
 }
 
 impl Run {
-    /// Of the training of a network with so many samples.
-    pub fn of<T: Float>(net: &Network<T>, settings: &TrainSettings, samples: usize) -> Self {
+    /// Of the training of a network with data.
+    pub fn of<T: Float>(net: &Network<T>, settings: &TrainSettings, data: &Data<T>) -> Self {
         let o = &settings.optimizer;
         let activations: Vec<_> = net.layers().iter().map(|l| l.activation.name()).collect();
         let text = |value: Option<f64>| value.map(|v| format!("{v:?}"));
@@ -34,8 +35,9 @@ impl Run {
             ("--activation", Some(activations.join(","))),
             ("parameterization", Some(scales.join(","))),
             ("--dtype", Some(T::NAME.to_owned())),
-            ("samples", Some(samples.to_string())),
+            ("samples", Some(data.len().to_string())),
             ("--loss", Some(format!("{:?}", loss).to_lowercase())),
+            ("weights of the loss", data.weighted.as_ref().map(|w| w.weighting.words())),
             ("--reduction", Some(format!("{:?}", reduction).to_lowercase())),
             ("--batch-size", settings.batch_size.map(|b| b.to_string())),
             ("--validation", text(settings.validation)),

@@ -7,7 +7,7 @@ use nanocurv::network::{self, Loss, Mlp, Reduction};
 use nanocurv::random::Rng;
 
 use crate::desktop::array::{Float, columns};
-use crate::desktop::data::{Data, Targets};
+use crate::desktop::data::Data;
 use crate::desktop::error::{Result, ensure};
 
 /// Words of the generator that one purpose may draw: purposes begin this far apart, so that what
@@ -124,18 +124,20 @@ impl Score {
         let f = Mat::new("outputs", &f, outputs, n)?;
         let sum = loss.value(f, samples.targets.core()?)?;
         let scale: T = loss.scale(reduction, n, outputs);
-        Ok(Self { loss: (scale * sum).to_f64(), accuracy: accuracy(f, &samples.targets) })
+        Ok(Self { loss: (scale * sum).to_f64(), accuracy: accuracy(f, samples) })
     }
 }
 
-/// The share of samples whose largest output is their label; `None` without labels.
-fn accuracy<T: Float>(f: Mat<'_, T>, targets: &Targets<T>) -> Option<f64> {
-    let Targets::Labels(labels) = targets else { return None };
+/// The share of samples whose largest output is their label, of those whose label counts; `None`
+/// without labels.
+fn accuracy<T: Float>(f: Mat<'_, T>, samples: &Data<T>) -> Option<f64> {
+    let labels = samples.labels()?;
+    let counted = labels.iter().flatten().count();
     let right = f.columns().zip(labels).filter(|(f, label)| {
         let largest = f.iter().enumerate().max_by(|a, b| a.1.to_f64().total_cmp(&b.1.to_f64()));
-        largest.is_some_and(|(class, _)| class == **label as usize)
+        largest.is_some_and(|(class, _)| label.is_some_and(|label| class == label as usize))
     });
-    Some(right.count() as f64 / labels.len() as f64)
+    Some(right.count() as f64 / counted as f64)
 }
 
 #[cfg(test)]
@@ -143,6 +145,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
+    use crate::desktop::Targets;
 
     /// `n` samples, whose input and label are their number.
     fn numbered(n: usize) -> Data<f64> {
