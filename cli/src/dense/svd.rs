@@ -11,6 +11,31 @@ pub struct Spectrum {
     pub rows: Vec<Vec<f64>>,
 }
 
+impl Spectrum {
+    /// How many singular values are above `floor` times the largest.
+    pub fn rank(&self, floor: f64) -> usize {
+        let largest = self.values.first().copied().unwrap_or(0.0);
+        self.values.iter().filter(|value| **value > floor * largest).count()
+    }
+
+    /// `|W v|` over the right singular vectors down to `rank`, for a `layer` of rows.
+    pub fn alignment(&self, layer: &[Vec<f64>], rank: usize) -> Vec<f64> {
+        let of = |(row, value): (&Vec<f64>, &f64)| {
+            let along = |w: &Vec<f64>| w.iter().zip(row).map(|(w, v)| w * v / value).sum::<f64>();
+            layer.iter().map(|w| along(w).powi(2)).sum::<f64>().sqrt()
+        };
+        self.rows.iter().zip(&self.values).take(rank).map(of).collect()
+    }
+
+    /// Whether singular value `i` is apart from its neighbours by `gap` times the largest: its
+    /// vector is then known to `EPSILON / gap`.
+    pub fn apart(&self, i: usize, gap: f64) -> bool {
+        let at = |i: usize| self.values.get(i).copied().unwrap_or(0.0);
+        let above = if i == 0 { f64::INFINITY } else { at(i - 1) - at(i) };
+        above.min(at(i) - at(i + 1)) > gap * at(0)
+    }
+}
+
 /// The spectrum of a matrix whose rows have `columns` entries.
 pub fn spectrum(matrix: &[f64], columns: usize) -> Spectrum {
     let mut rows: Vec<Vec<f64>> = matrix.chunks(columns.max(1)).map(<[f64]>::to_vec).collect();

@@ -25,20 +25,47 @@ impl TwoLayer {
             .collect()
     }
 
-    /// One step on the sum of squares: the derivative by each weight, from the old ones.
+    /// One step on the sum of squares: against the derivative by each weight, from the old ones.
     pub fn step(&mut self, x: &[f64], y: &[f64], rates: (f64, f64)) {
+        let gradient = self.gradient(x, y);
+        for (row, slopes) in self.first.iter_mut().zip(&gradient.first) {
+            row.iter_mut().zip(slopes).for_each(|(w, slope)| *w -= rates.0 * slope);
+        }
+        self.second.iter_mut().zip(&gradient.second).for_each(|(w, slope)| *w -= rates.1 * slope);
+    }
+
+    /// The derivative of the sum of squares by each weight.
+    pub fn gradient(&self, x: &[f64], y: &[f64]) -> Self {
         let inputs = self.first.first().map_or(0, Vec::len);
-        let old = self.clone();
+        let zeros = vec![0.0; self.second.len()];
+        let mut gradient = Self { first: vec![vec![0.0; inputs]; zeros.len()], second: zeros };
         for (sample, y) in x.chunks(inputs).zip(y) {
-            let hidden: Vec<f64> = old.first.iter().map(|w| dot(w, sample)).collect();
-            let error = y - dot(&old.second, &hidden);
-            for (k, row) in self.first.iter_mut().enumerate() {
-                for (w, x) in row.iter_mut().zip(sample) {
-                    *w += rates.0 * 2.0 * error * old.second[k] * x;
+            let hidden = self.hidden(sample);
+            let error = y - dot(&self.second, &hidden);
+            for (k, row) in gradient.first.iter_mut().enumerate() {
+                for (slope, x) in row.iter_mut().zip(sample) {
+                    *slope -= 2.0 * error * self.second[k] * x;
                 }
-                self.second[k] += rates.1 * 2.0 * error * hidden[k];
+                gradient.second[k] -= 2.0 * error * hidden[k];
             }
         }
+        gradient
+    }
+
+    /// `W1 x`
+    pub fn hidden(&self, sample: &[f64]) -> Vec<f64> {
+        self.first.iter().map(|w| dot(w, sample)).collect()
+    }
+
+    /// The Frobenius norms of the first layer over the inputs `from..to` and of the second layer.
+    pub fn norms(&self, inputs: std::ops::Range<usize>) -> [f64; 2] {
+        let first = self.first.iter().map(|w| dot(&w[inputs.clone()], &w[inputs.clone()]));
+        [first.sum::<f64>().sqrt(), dot(&self.second, &self.second).sqrt()]
+    }
+
+    /// The weights in PyTorch's order.
+    pub fn theta(&self) -> Vec<f64> {
+        self.first.iter().flatten().chain(&self.second).copied().collect()
     }
 
     /// The sum of squares.

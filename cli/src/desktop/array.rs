@@ -163,6 +163,11 @@ pub fn flat<E, D: Dimension>(array: &ndarray::Array<E, D>) -> &[E] {
     array.as_slice().expect("an array in row-major order")
 }
 
+/// As [`flat`], to write to.
+pub fn flat_mut<E, D: Dimension>(array: &mut ndarray::Array<E, D>) -> &mut [E] {
+    array.as_slice_mut().expect("an array in row-major order")
+}
+
 /// `values` in row-major order in the given shape.
 ///
 /// # Panics

@@ -18,6 +18,9 @@
 //! | [`ensemble`] | the teacher-student risk over random data (Marchenko-Pastur) |
 //! | [`field`] | velocity fields on planes |
 //! | [`spectrum`] | singular values of the Jacobian and the share of each layer, from N x N Grams |
+//! | [`measures`] | gradients by layer, ranks, alignment with the data's singular vectors |
+//! | [`one_layer`] | gradient descent on the total weight itself, to compare with |
+//! | [`standard`] | features in units of their deviation |
 //! | [`optimum`] | where training ends: least squares and the minimum-norm interpolant |
 //!
 //! Data are `d x n` views: a row-major `n x d` array without a copy.
@@ -27,11 +30,14 @@ pub mod field;
 pub mod flow;
 #[cfg(feature = "std")]
 pub(crate) mod host;
+pub mod measures;
 pub mod modes;
+pub mod one_layer;
 pub mod optimum;
 pub mod reduction;
 pub mod risk;
 pub mod spectrum;
+pub mod standard;
 pub mod teacher;
 pub mod train;
 

@@ -33,14 +33,14 @@ const SKIPPED: usize = if cfg!(feature = "std") { LANES - 1 } else { 0 };
 #[derive(Debug)]
 pub struct TwoLayer<'a, T> {
     /// `W1`: per block of hidden units, the inputs.
-    first: &'a mut [Lanes<T>],
+    pub(super) first: &'a mut [Lanes<T>],
     /// `w2`: per block.
-    second: &'a mut [Lanes<T>],
+    pub(super) second: &'a mut [Lanes<T>],
     /// The next total weight, per input, before the lanes are added up.
     sums: &'a mut [Lanes<T>],
-    total: &'a mut [T],
+    pub(super) total: &'a mut [T],
     gradient: &'a mut [T],
-    hidden: usize,
+    pub(super) hidden: usize,
     iteration: u64,
 }
 
@@ -213,9 +213,7 @@ impl<'a, T: Real> TwoLayer<'a, T> {
                 }
             }
         }
-        for (total, [a, b, c, d, e, f, g, h]) in self.total.iter_mut().zip(self.sums.iter()) {
-            *total = ((*a + *e) + (*c + *g)) + ((*b + *f) + (*d + *h));
-        }
+        self.total.iter_mut().zip(self.sums.iter()).for_each(|(total, sums)| *total = sum(sums));
     }
 
     /// The total weight `w = W1^T w2^T` (`d`).
@@ -250,18 +248,18 @@ impl<'a, T: Real> TwoLayer<'a, T> {
 
     /// `|W1|_F` over the inputs `from..to`, e.g. all of them or the strong half.
     pub fn first_norm(&self, from: usize, to: usize) -> T {
-        let mut sum = T::ZERO;
+        let mut squares = [T::ZERO; LANES];
         for block in self.first.chunks_exact(self.total.len().max(1)) {
-            for lanes in block.iter().skip(from).take(to.saturating_sub(from)) {
-                sum += dot(lanes, lanes);
-            }
+            add_squares(block.get(from..to).unwrap_or_default(), &mut squares);
         }
-        sum.sqrt()
+        sum(&squares).sqrt()
     }
 
     /// `|w2|`
     pub fn second_norm(&self) -> T {
-        self.second.iter().fold(T::ZERO, |sum, lanes| sum + dot(lanes, lanes)).sqrt()
+        let mut squares = [T::ZERO; LANES];
+        add_squares(self.second, &mut squares);
+        sum(&squares).sqrt()
     }
 
     /// Writes the weights in PyTorch's order (see [`two_layer_params`]).
@@ -280,6 +278,20 @@ impl<'a, T: Real> TwoLayer<'a, T> {
             }
         }
         Ok(())
+    }
+}
+
+/// The lanes added up.
+#[inline(always)]
+pub(super) fn sum<T: Real>([a, b, c, d, e, f, g, h]: &Lanes<T>) -> T {
+    ((*a + *e) + (*c + *g)) + ((*b + *f) + (*d + *h))
+}
+
+/// `squares += values^2`, lane by lane.
+#[inline(always)]
+fn add_squares<T: Real>(values: &[Lanes<T>], squares: &mut Lanes<T>) {
+    for lanes in values {
+        squares.iter_mut().zip(lanes).for_each(|(sum, v)| *sum += *v * *v);
     }
 }
 
@@ -403,6 +415,47 @@ pub fn rank_one_start<T: Real>(
     }
     second.iter_mut().for_each(|p| *p *= u);
     Ok(())
+}
+
+/// He's (2015) normal start as `torch.nn.Linear` scales it (`a = sqrt(5)`), times `a` and `b`:
+/// independent normal weights of standard deviation `1 / sqrt(3 fan_in)`, `W1` drawn first.
+///
+/// # Errors
+/// A wrong length of `theta`.
+pub fn kaiming_normal_start<T: Real>(
+    rng: &mut Rng,
+    scales: (T, T),
+    inputs: usize,
+    hidden: usize,
+    theta: &mut [T],
+) -> Result<(), DynamicsError> {
+    let (a, b) = kaiming_bounds(scales, inputs, hidden);
+    let third = T::ONE / T::of(3.0).sqrt();
+    normal_start(rng, (third * a, third * b), inputs, hidden, theta)
+}
+
+/// He's (2015) uniform start as `torch.nn.Linear` scales it (`a = sqrt(5)`), times `a` and `b`:
+/// independent weights, uniform between `-1 / sqrt(fan_in)` and `1 / sqrt(fan_in)`, `W1` drawn
+/// first.
+///
+/// # Errors
+/// A wrong length of `theta`.
+pub fn kaiming_uniform_start<T: Real>(
+    rng: &mut Rng,
+    scales: (T, T),
+    inputs: usize,
+    hidden: usize,
+    theta: &mut [T],
+) -> Result<(), DynamicsError> {
+    constant_start(kaiming_bounds(scales, inputs, hidden), inputs, hidden, theta)?;
+    theta.iter_mut().for_each(|t| *t *= T::TWO * rng.uniform::<T>() - T::ONE);
+    Ok(())
+}
+
+/// `1 / sqrt(fan_in)` of each layer, scaled.
+fn kaiming_bounds<T: Real>((a, b): (T, T), inputs: usize, hidden: usize) -> (T, T) {
+    let root = |fan_in: usize| T::from_usize(fan_in.max(1)).sqrt();
+    (a / root(inputs), b / root(hidden))
 }
 
 /// Whether `layers` are two linear layers without biases and with one output.

@@ -7,6 +7,7 @@
 //! | solve with a symmetric positive matrix | [`ldlt()`], then [`ldlt_solve`]; [`ldlt_inverse`] |
 //! | solve with any square matrix | [`lu()`], then [`lu_solve`] |
 //! | find eigenvalues and eigenvectors of a symmetric matrix | [`eigh`] |
+//! | find singular values, left singular vectors, the rank | [`svd_left`] |
 //! | solve a triangle | [`solve_lower`], [`solve_lower_transpose`] and their kin |
 //!
 //! All are made of one register tile and none takes a square root but the eigensolver. A wrong
@@ -27,6 +28,7 @@ pub mod library;
 pub mod lu;
 mod rotation;
 mod stacked;
+mod svd;
 mod syrk;
 mod tile;
 mod triangular;
@@ -45,6 +47,7 @@ pub use lu::{
     lu, lu_log_determinant, lu_solve, lu_solve_right, lu_solve_right_transpose, lu_solve_transpose,
 };
 pub use stacked::Stacked;
+pub use svd::{numerical_rank, svd_left};
 pub use syrk::{syrk_nt, syrk_tn};
 pub use triangular::{
     solve_lower, solve_lower_right, solve_lower_transpose, solve_lower_transpose_right,

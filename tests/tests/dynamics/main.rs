@@ -8,6 +8,7 @@
 mod support;
 
 mod continuous_time;
+mod measures;
 mod training;
 
 use nanocurv::dynamics::flow::{self, Modes};

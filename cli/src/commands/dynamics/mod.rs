@@ -6,11 +6,13 @@ use clap::Subcommand;
 use crate::desktop::dynamics::Route;
 use crate::session::{Outcome, Session, Verb as _};
 
+mod check;
 mod data;
 mod ensemble;
 mod field;
 mod jacobian;
 mod list;
+mod measures;
 mod modes;
 mod picture;
 mod risk;

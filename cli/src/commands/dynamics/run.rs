@@ -3,19 +3,20 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use nanocurv::dynamics::Rates;
 
+use super::check::check;
 use super::list::{Numbers, convert, pair};
+use super::measures::{MeasureArgs, report_layers, report_snapshots};
 use super::picture;
 use crate::args::{CheckArgs, OutputArgs, PlotArgs, choice};
-use crate::dense::{self, Check, Difference};
-use crate::desktop::array::{matrix, wide};
+use crate::desktop::array::matrix;
 use crate::desktop::dynamics::{
-    Init, Problem, Record, Risk, Route, geometric_times, hidden_units, run, start,
+    Init, Problem, Record, Risk, Route, geometric_times, hidden_units, run, standardize_features,
+    start,
 };
-use crate::desktop::watch::Work;
-use crate::desktop::{Error, Float, Watch};
+use crate::desktop::{Error, Float};
 use crate::io::{self, Source};
 use crate::report::Report;
 use crate::session::{Outcome, Session, Verb};
@@ -23,13 +24,19 @@ use crate::session::{Outcome, Session, Verb};
 /// The arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Result: `t, loss, risk, w_total` (times x D), `weight_norms` (times x 2), \
-`w_min`; with --beta also `weight_error` and the means over the first half of the features and the \
-rest; theory: also `u, z`. Sums of squares, not means.
+    after_help = "Result: `t, loss, risk, w_total` (times x D), `weight_norms`, `gradient_norms`, \
+`weight_ranks` and `weight_norms_groups` (times x 2), `w_min`; with --beta also `weight_error`, the \
+means over the first half of the features and the rest, and `weight_error_each` (times x D); theory: \
+also `u, z, gradient_norm_u, gradient_norm_z`. Sums of squares, not means.
+With --snapshots, one row each, padded with zeros: `input_singular_values, input_alignment` (|W1 v| \
+over the right singular vectors of X), `hidden_singular_values, hidden_alignment` (|w2 v| over those \
+of X W1^T), `jacobian_singular_values, jacobian_shares` (snapshots x rank x 2); with --one-layer: \
+`one_layer_w, one_layer_loss, one_layer_risk`.
 
 Examples:
   nanocurv dynamics train --data d.npz:X --targets d.npz:y --test-data d.npz:X_test --test-targets d.npz:y_test --hidden 50 --init constant --scales 0.01,0.01 --lr 1e-3,1e-3 --iterations 10000 --beta d.npz:beta --plot run.svg --out r.npz
-  nanocurv dynamics theory --data x.csv --targets y.csv --hidden 50 --init rank-one --scales 0.1,0.1 --seed 1 --lr 1e-3 --iterations 10000 --check"
+  nanocurv dynamics theory --data x.csv --targets y.csv --hidden 50 --init rank-one --scales 0.1,0.1 --seed 1 --lr 1e-3 --iterations 10000 --check
+  nanocurv dynamics train --data x.npy --targets y.npy --standardize --hidden 50 --init kaiming-normal --scales 1,0.1 --lr 1e-3 --iterations 10000 --snapshots 0,100,10000 --one-layer --out r.npz"
 )]
 pub struct Args {
     /// Training inputs, one sample a row: .npy, .csv or FILE.npz:NAME
@@ -44,6 +51,9 @@ pub struct Args {
     /// Test targets
     #[arg(long, value_name = "FILE", help_heading = "Data", requires = "test_data")]
     test_targets: Option<Source>,
+    /// Bring every feature to mean 0 and deviation 1 in the training data, test data with them
+    #[arg(long, help_heading = "Data")]
+    standardize: bool,
     /// The teacher, for the weight error: numbers or a file
     #[arg(long, value_name = "b1,..", help_heading = "Data", allow_hyphen_values = true)]
     beta: Option<Numbers>,
@@ -59,7 +69,8 @@ pub struct Args {
         default_value_t
     )]
     init: Init,
-    /// constant: the weights themselves; normal: standard deviations; rank-one: those of z and u
+    /// constant: the weights themselves; normal: standard deviations; rank-one: those of z and u;
+    /// kaiming: factors
     #[arg(
         long,
         value_name = "A,B",
@@ -117,6 +128,8 @@ pub struct Args {
     )]
     risk: Risk,
     #[command(flatten)]
+    measures: MeasureArgs,
+    #[command(flatten)]
     out: OutputArgs,
     #[command(flatten)]
     plot: PlotArgs,
@@ -137,9 +150,9 @@ impl Args {
     }
 
     fn read<T: Float>(&self) -> Result<Problem<T>> {
-        let x = io::read_matrix::<T>(&self.data)?;
+        let mut x = io::read_matrix::<T>(&self.data)?;
         let y = targets(&self.targets, x.nrows(), &self.data)?;
-        let test = match (&self.test_data, &self.test_targets) {
+        let mut test = match (&self.test_data, &self.test_targets) {
             (Some(data), Some(targets_file)) => {
                 let x_test = io::read_matrix::<T>(data)?;
                 ensure!(
@@ -154,6 +167,10 @@ impl Args {
             }
             _ => None,
         };
+        if self.standardize {
+            standardize_features(&mut x, test.as_mut().map(|(x, _)| x))
+                .with_context(|| self.data.to_string())?;
+        }
         let beta = self.beta.as_ref().map(|beta| beta.read::<T>("--beta")).transpose()?;
         if let Some(beta) = &beta {
             let (found, needed) = (beta.len(), x.ncols());
@@ -169,17 +186,10 @@ impl Args {
             other => anyhow::bail!("--lr: found {} numbers, needed one or two", other.len()),
         };
         let (theta, hidden) = self.start(x.ncols())?;
-        Ok(Problem {
-            x,
-            y,
-            test,
-            beta,
-            hidden,
-            theta,
-            rates,
-            times: self.times()?,
-            risk: self.risk,
-        })
+        let times = self.times()?;
+        let end = self.iterations.max(times.last().copied()).unwrap_or(0);
+        let measures = Some(self.measures.measures(x.ncols(), end)?);
+        Ok(Problem { x, y, test, beta, hidden, theta, rates, times, risk: self.risk, measures })
     }
 
     fn start<T: Float>(&self, inputs: usize) -> Result<(Vec<T>, usize)> {
@@ -236,7 +246,7 @@ impl Verb for Run<'_> {
             picture::run(route.name(), &problem, &record, end.as_deref().ok()).write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
-        session.finish(report(&problem, record, end), &args.out, check)
+        session.finish(report(&problem, &record, end), &args.out, check)
     }
 }
 
@@ -250,42 +260,20 @@ fn targets<T: Float>(source: &Source, needed: usize, data: &Source) -> Result<Ve
     Ok(y)
 }
 
-/// The differences of a record from the dense reference: weights and losses.
-fn check<T: Float>(
+fn report<T: Float>(
     problem: &Problem<T>,
     record: &Record<T>,
-    tolerance: f64,
-    watch: Watch<'_>,
-) -> Result<Check> {
-    let end = record.t.last().copied().unwrap_or(0) as usize;
-    let work = Work::new(watch, "dense reference", end);
-    let (x, y) = (wide(&problem.x), wide(&problem.y));
-    let rates = (problem.rates.first.to_f64(), problem.rates.second.to_f64());
-    let mut net = dense::TwoLayer::new(&wide(&problem.theta), problem.dim(), problem.hidden);
-    let (mut weights, mut losses, mut done) = (Difference::default(), Difference::default(), 0);
-    let rows = record.total.chunks(problem.dim().max(1)).zip(&record.loss);
-    for (t, (w, loss)) in record.t.iter().zip(rows) {
-        for _ in done..*t {
-            net.step(&x, &y, rates);
-            work.advance(1)?;
-        }
-        done = *t;
-        weights.add_all(w, &net.total());
-        losses.add(loss.to_f64(), net.loss(&x, &y));
-    }
-    Ok(weights.within(tolerance).worse(losses.within(tolerance)))
-}
-
-fn report<T: Float>(problem: &Problem<T>, record: Record<T>, end: Result<Vec<T>, Error>) -> Report {
+    end: Result<Vec<T>, Error>,
+) -> Report {
     let (times, d) = (record.t.len(), problem.dim());
     let mut report = Report::new();
     report.array("t", record.t.iter().map(|t| *t as i64).collect::<Vec<i64>>());
-    report.array("loss", record.loss);
+    report.array("loss", record.loss.clone());
     if problem.test.is_some() {
-        report.array("risk", record.risk);
+        report.array("risk", record.risk.clone());
     }
-    report.array("w_total", matrix(times, d, record.total));
-    report.array("weight_norms", matrix(times, 2, record.norms));
+    report.array("w_total", matrix(times, d, record.total.clone()));
+    report.array("weight_norms", matrix(times, 2, record.norms.clone()));
     match end {
         Ok(end) => {
             report.array("w_min", end);
@@ -295,14 +283,16 @@ fn report<T: Float>(problem: &Problem<T>, record: Record<T>, end: Result<Vec<T>,
         }
     }
     let names = ["weight_error", "weight_error_first_half", "weight_error_rest"];
-    for (name, errors) in names.into_iter().zip(record.errors) {
+    for (name, errors) in names.into_iter().zip(&record.errors) {
         if !errors.is_empty() {
-            report.array(name, errors);
+            report.array(name, errors.clone());
         }
     }
     if !record.u.is_empty() {
-        report.array("u", record.u);
-        report.array("z", matrix(times, d, record.z));
+        report.array("u", record.u.clone());
+        report.array("z", matrix(times, d, record.z.clone()));
     }
+    report_layers(&mut report, record, d);
+    report_snapshots(&mut report, record);
     report
 }

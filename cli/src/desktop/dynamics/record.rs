@@ -1,10 +1,12 @@
 //! What happens in a run, time by time.
 
+use nanocurv::dynamics::measures::loss_gradient;
 use nanocurv::dynamics::optimum::weight_error;
-use nanocurv::dynamics::train::{absolute_error, squared_error};
 
-use super::problem::{Problem, Risk};
-use crate::desktop::array::{Float, samples};
+use super::one_layer::OneLayer;
+use super::problem::Problem;
+use super::snapshot::Snapshot;
+use crate::desktop::array::Float;
 use crate::desktop::error::{Context, Result};
 
 /// What happened, at every time.
@@ -22,14 +24,37 @@ pub struct Record<T> {
     pub norms: Vec<T>,
     /// Relative weight errors: means over all features, the first half and the rest.
     pub errors: [Vec<T>; 3],
+    /// Those of each feature, `times x d`.
+    pub errors_each: Vec<T>,
+    /// The gradients' Frobenius norms, `times x 2`.
+    pub gradient_norms: Vec<T>,
+    /// The layers' ranks, `times x 2`.
+    pub ranks: Vec<i64>,
+    /// Norms of the first layer's feature groups, `times x 2`.
+    pub groups: Vec<T>,
+    /// The layers beside their data.
+    pub snapshots: Vec<Snapshot<T>>,
+    /// Descent on the total weight itself, if asked for.
+    pub one_layer: Option<OneLayer<T>>,
     /// Of the reduction: `times`, and `times x d`.
     pub u: Vec<T>,
     /// See `u`.
     pub z: Vec<T>,
 }
 
+/// What the layers of a network tell.
+pub(super) struct Layers<T> {
+    /// Of the gradients of both layers.
+    pub gradients: (T, T),
+    /// Of both layers.
+    pub ranks: (usize, usize),
+    /// Of the first layer's feature groups.
+    pub groups: (T, T),
+}
+
 impl<T: Float> Record<T> {
-    /// Notes the state at time `t`.
+    /// Notes the state at time `t`, and writes half of minus the loss's gradient by the total
+    /// weight to `g`.
     ///
     /// # Errors
     /// A teacher that is 0 somewhere, to which no error is relative.
@@ -37,18 +62,12 @@ impl<T: Float> Record<T> {
         &mut self,
         problem: &Problem<T>,
         t: u64,
-        w: &[T],
+        (w, g): (&[T], &mut [T]),
         norms: (T, T),
     ) -> Result<()> {
         self.t.push(t);
-        self.loss.push(squared_error(problem.inputs()?, &problem.y, w));
-        if let Some((x, y)) = &problem.test {
-            let x = samples(x.view())?;
-            self.risk.push(match problem.risk {
-                Risk::L2 => squared_error(x, y, w),
-                Risk::L1 => absolute_error(x, y, w),
-            });
-        }
+        self.loss.push(loss_gradient(problem.inputs()?, &problem.y, w, g)?);
+        self.risk.extend(problem.risk_of(w)?);
         self.total.extend_from_slice(w);
         self.norms.extend([norms.0, norms.1]);
         if let Some(beta) = &problem.beta {
@@ -60,7 +79,15 @@ impl<T: Float> Record<T> {
                     errors.push(error.context("--beta: the weight error is relative to it")?);
                 }
             }
+            self.errors_each.extend(w.iter().zip(beta).map(|(w, b)| ((*w - *b) / *b).squared()));
         }
         Ok(())
+    }
+
+    /// Notes what the layers tell at the time of the last [`Record::push`].
+    pub(super) fn push_layers(&mut self, layers: &Layers<T>) {
+        self.gradient_norms.extend([layers.gradients.0, layers.gradients.1]);
+        self.ranks.extend([layers.ranks.0 as i64, layers.ranks.1 as i64]);
+        self.groups.extend([layers.groups.0, layers.groups.1]);
     }
 }

@@ -156,6 +156,7 @@ impl<T: Float> Training<T> {
             rates: Rates::same(T::of(0.05)),
             times: geometric_times(ITERATIONS, 400),
             risk: Risk::L2,
+            measures: None,
         };
         let full = run(&problem, Route::Training, watch)?;
         let reduced = run(&problem, Route::Theory, watch)?;

@@ -4,7 +4,7 @@ use crate::{Ledger, noise, positive};
 use nalgebra::{SMatrix, SVector};
 use nanocurv::dynamics::flow::{self, Modes};
 use nanocurv::dynamics::teacher::{Modulation, Teacher, teacher_scratch};
-use nanocurv::dynamics::{Rates, optimum, reduction, spectrum, train};
+use nanocurv::dynamics::{Rates, measures, one_layer, optimum, reduction, spectrum, train};
 use nanocurv::mlp;
 use nanocurv::network::Network;
 use nanocurv::random::Rng;
@@ -48,6 +48,26 @@ pub fn training_dynamics(ledger: &Ledger) {
             let (lambda, beta, epsilon) = (vec![1.0; d], noise(d, 33), noise(d, 34));
             let modes = Modes::new(&lambda, &beta, &epsilon)?;
             flow::integrate(modes, rates, 1e-2, 3, &mut 0.1, &mut vec![0.1; d], s)
+        });
+        let needed = measures::weight_rank_scratch(d, h);
+        ledger.scratch("dynamics::measures::weight_rank_scratch", needed, |s| {
+            measures::weight_rank(&theta, d, h, s).map(|_| ())
+        });
+        let needed = measures::ranks_scratch(d, h);
+        ledger.scratch("dynamics::measures::ranks_scratch", needed, |s| {
+            let mut memory = vec![0.0; train::two_layer_scratch(d, h)];
+            let mut net = train::TwoLayer::new(&theta, d, h, &mut memory)?;
+            let mut ranks = measures::Ranks::new(d, h, s)?;
+            for _ in 0..2 {
+                assert_eq!(ranks.first(&net)?, d.min(h));
+                net.train(x, &y, rates, 1)?;
+            }
+            Ok::<_, nanocurv::dynamics::DynamicsError>(())
+        });
+        let needed = one_layer::descend_scratch(d);
+        ledger.scratch("dynamics::one_layer::descend_scratch", needed, |s| {
+            let (gram, b) = (positive(d, 30), noise(d, 31));
+            one_layer::descend(mat(&gram, d, d), &b, 1e-3, 2, &mut vec![0.1; d], s)
         });
         let theta = noise(h * d + h, 35);
         let needed = spectrum::two_layer_grams_scratch(n, h);

@@ -2,8 +2,8 @@
 
 use nanocurv::Real;
 use nanocurv::dynamics::{
-    Rates, ensemble::*, field::*, flow::*, modes::*, optimum::*, reduction::*, risk::*,
-    spectrum::*, teacher::*, train::*,
+    Rates, ensemble::*, field::*, flow::*, measures::*, modes::*, one_layer::*, optimum::*,
+    reduction::*, risk::*, spectrum::*, standard::*, teacher::*, train::*,
 };
 
 pub fn functions<T: Real>() {
@@ -63,6 +63,22 @@ pub fn functions<T: Real>() {
         curve::<T>,
     );
     keep!(
+        loss_gradient::<T>,
+        reduced_gradient_norms::<T>,
+        TwoLayer::<T>::gradient_norms,
+        hidden_features::<T>,
+        alignment::<T>,
+        weight_rank_scratch,
+        weight_rank::<T>,
+        ranks_scratch,
+        Ranks::<T>::new,
+        Ranks::<T>::first,
+        descend_scratch,
+        descend::<T>,
+        feature_scales::<T>,
+        standardize::<T>,
+    );
+    keep!(
         jacobian_spectrum_scratch,
         jacobian_spectrum::<T>,
         two_layer_grams_scratch,
@@ -102,6 +118,8 @@ pub fn functions<T: Real>() {
         constant_start::<T>,
         normal_start::<T>,
         rank_one_start::<T>,
+        kaiming_normal_start::<T>,
+        kaiming_uniform_start::<T>,
         is_two_layer_linear,
     );
 }

@@ -45,5 +45,7 @@ pub fn functions<T: Real>() {
         eigh::<T>,
         jacobi_eigh::<T>,
         eigh_scratch,
+        svd_left::<T>,
+        numerical_rank::<T>,
     );
 }
