@@ -70,6 +70,82 @@ fn training_and_theory_meet_the_published_run() {
     }
 }
 
+/// The notebook's own run, which standardises the columns.
+#[test]
+fn standardised_training_meets_the_published_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let loss = [147.62422824, 147.56722130, 146.50742013, 27.47525180, 27.47434826];
+    let more = "--lr 1e-3,1e-3 --times 0,1,10,100,10000 --standardize --check";
+    for verb in ["train", "theory"] {
+        let result = json(&published_run(verb, folder.path(), more));
+        for (found, expected) in numbers(&result["loss"]).iter().zip(loss) {
+            close(*found, expected, 6e-9);
+        }
+        close(result["w_total"][4][0].as_f64().unwrap(), 3.4437569266, 6e-11);
+        close(result["w_total"][4][1].as_f64().unwrap(), 0.2978370487, 6e-11);
+        assert_eq!(result["check"]["passed"], Value::Bool(true));
+    }
+}
+
+#[test]
+fn every_measure_has_its_name_and_shape_and_agrees_with_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    let more = "--lr 1e-3 --times 0,10,200 --snapshots 200,0,55 --one-layer --group 1 --check";
+    let shape = |value: &Value| {
+        let (mut shape, mut value) = (Vec::new(), value);
+        while let Some(array) = value.as_array() {
+            shape.push(array.len());
+            value = &array[0];
+        }
+        shape
+    };
+    let mut first = Vec::new();
+    for verb in ["train", "theory"] {
+        let result = json(&published_run(verb, folder.path(), more));
+        assert_eq!(result["check"]["passed"], Value::Bool(true), "{}", result["check"]);
+        for key in ["gradient_norms", "weight_ranks", "weight_norms_groups", "weight_error_each"] {
+            assert_eq!(shape(&result[key]), [3, 2], "{key}");
+        }
+        assert_eq!(result["weight_ranks"][2], serde_json::json!([1, 1]));
+        assert_eq!(numbers(&result["snapshots"]), [0.0, 55.0, 200.0]);
+        for key in ["input_singular_values", "input_alignment", "jacobian_singular_values"] {
+            assert_eq!(shape(&result[key]), [3, 2], "{key}");
+        }
+        // All hidden units are one.
+        assert_eq!(shape(&result["hidden_alignment"]), [3, 1]);
+        assert_eq!(shape(&result["jacobian_shares"]), [3, 2, 2]);
+        assert_eq!(shape(&result["one_layer_w"]), [3, 2]);
+        assert_eq!(shape(&result["one_layer_loss"]), [3]);
+        assert!(result.get("one_layer_risk").is_none(), "there are no test data");
+        assert_eq!(result.get("gradient_norm_u").is_some(), verb == "theory");
+        first.push(result);
+    }
+    let [train, theory] = &first[..] else { unreachable!() };
+    for i in 0..3 {
+        let norms = numbers(&train["gradient_norms"][i]);
+        close(numbers(&theory["gradient_norm_z"])[i], norms[0], 1e-10);
+        close(numbers(&theory["gradient_norm_u"])[i], norms[1], 1e-10);
+    }
+}
+
+#[test]
+fn a_random_start_has_full_rank_and_relu_features_more_than_linear_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    for init in ["kaiming-normal", "kaiming-uniform", "normal"] {
+        let more = "--lr 1e-3 --iterations 50 --points 5 --snapshots 50 --scales 1,1 --check";
+        let line = published_run("train", folder.path(), more);
+        let line = line.replace("--init constant --scales 0.01,0.01", &format!("--init {init}"));
+        let linear = json(&line);
+        assert_eq!(linear["weight_ranks"][0], serde_json::json!([2, 1]), "{init}");
+        assert_eq!(numbers(&linear["hidden_singular_values"][0]).len(), 2);
+        let relu = json(&format!("{line} --hidden-activation relu"));
+        assert!(numbers(&relu["hidden_singular_values"][0]).len() > 2, "{init}");
+        for result in [linear, relu] {
+            assert_eq!(result["check"]["passed"], Value::Bool(true), "{}", result["check"]);
+        }
+    }
+}
+
 #[test]
 fn single_precision_trains_too() {
     let folder = tempfile::tempdir().unwrap();
@@ -203,6 +279,13 @@ fn every_plot_is_drawn() {
             .to_owned(),
         "ensemble --alpha 2 --snr 5 --plot".to_owned(),
         "field --plane risk --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane u-z2 --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane uz --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane total-z1 --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane total-z2 --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane risk-z1 --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane risk-z2 --fixed 1 --beta 1,1 --lambda 100,1 --range -2,2 --plot".to_owned(),
+        "field --plane u-z1-z2 --beta 1,1 --lambda 100,1 --range -2,2 --grid 5 --plot".to_owned(),
         "modes --c 0.3 --r 2 --s 1.2 --lambda 0.7 --w0 0.05 --times 0,1,2 --plot".to_owned(),
         "tour --plot".to_owned(),
     ];
@@ -253,6 +336,14 @@ fn every_check_holds() {
         "field --plane z1-z2 --fixed 1,2 --beta 1,2,1 --lambda 9,1,4 --epsilon 1,0,2 --range -2,3",
         "field --plane total --fixed 2 --beta 1,-1 --lambda 100,1 --epsilon 5,0 --grid 7",
         "field --plane risk --fixed -1,3 --beta 1,2,1 --lambda 9,1,4 --range -2,3",
+        "field --plane u-z2 --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --epsilon 1,0,2 --range -2,3",
+        "field --plane uz --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --epsilon 1,0,2 --range -2,3",
+        "field --plane total-z1 --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --range -2,3 --grid 9",
+        "field --plane total-z2 --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --range -2,3 --grid 9",
+        "field --plane risk-z1 --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --range -2,3 --grid 9",
+        "field --plane risk-z2 --fixed 2,1 --beta 1,2,1 --lambda 9,1,4 --range -2,3 --grid 9",
+        "field --plane u-z1-z2 --fixed 2 --beta 1,2,1 --lambda 9,1,4 --range -2,3 --grid 5",
+        "field --plane u-z1-z2 --beta 1,2 --lambda 9,1 --epsilon 1,0 --range -2,3 --grid 4",
     ];
     for line in lines {
         for more in ["--check", "--check --dtype f32 --tolerance 2e-5"] {
@@ -318,6 +409,21 @@ fn wrong_input_ends_with_code_2_and_says_where() {
             "field --plane z1-z2 --fixed 1,2 --beta 1,1 --lambda 1,1".to_owned(),
             "--fixed: found 2 numbers, needed 1",
         ),
+        (
+            "field --plane u-z1-z2 --beta 1 --lambda 1".to_owned(),
+            "--lambda: found 1 eigenvalues, needed at least 2",
+        ),
+        (
+            "field --plane u-z1-z2 --fixed 1 --beta 1 --lambda 1,2".to_owned(),
+            "--fixed: found 1 numbers, needed 0",
+        ),
+        (run_of("--hidden 3 --lr 1e-3 --group 3"), "--group: found 3, needed at most 2"),
+        (run_of("--hidden 3 --lr 1e-3 --snapshots 0,9"), "--snapshots: found 9, needed at most 5"),
+        (
+            run_of("--hidden 3 --lr 1e-3 --hidden-activation rlu"),
+            "--hidden-activation: found 'rlu'",
+        ),
+        (run_of("--hidden 3 --lr 1e3,1e-9 --one-layer").replace(" 5 ", " 500 "), "diverged"),
         ("tour --plot tour.pdf".to_owned(), "tour.pdf"),
     ];
     for (line, message) in wrong {

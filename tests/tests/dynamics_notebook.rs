@@ -5,8 +5,9 @@ mod support;
 use nanocurv::dynamics::Rates;
 use nanocurv::dynamics::field::Plane;
 use nanocurv::dynamics::flow::{self, Modes};
-use nanocurv::dynamics::optimum::{w_min, w_min_scratch, weight_error};
+use nanocurv::dynamics::optimum::{w_min, w_min_scratch, weight_distance, weight_error};
 use nanocurv::dynamics::reduction::{moments, reduce};
+use nanocurv::dynamics::section::{Section, motion};
 use nanocurv::dynamics::spectrum::{two_layer_spectrum, two_layer_spectrum_scratch};
 use nanocurv::dynamics::teacher::{Modulation, Teacher, apply_map, teacher_scratch};
 use nanocurv::dynamics::train::{TwoLayer, rank_one_start, squared_error, two_layer_scratch};
@@ -242,7 +243,37 @@ fn every_arrow_is_the_velocity_at_its_own_point() {
         };
         let h = 1e-9;
         let quotient = (risk(h) - risk(-h)) / (2.0 * h);
-        for arrow in [uz, zz, total] {
+        // Sections: each passes through the same point.
+        let section = |section: Section, fixed: f64, first: f64, second: f64| {
+            section.arrow(modes, &[fixed], first, second, &mut [0.0; 4]).unwrap()
+        };
+        let uz2 = section(Section::UZ2, z[0], u, z[1]);
+        let over_z = section(Section::WeightsOverZ, u, z[0], z[1]);
+        let at_z1 = section(Section::WeightsAtZ1, z[0], u, z[1]);
+        let at_z2 = section(Section::WeightsAtZ2, z[1], u, z[0]);
+        let risk_z1 = section(Section::RiskAtZ1, z[0], u, z[1]);
+        let risk_z2 = section(Section::RiskAtZ2, z[1], u, z[0]);
+        close("u", uz2.arrow.across, du / 2.0, 1e-9);
+        close("z_2", uz2.arrow.upward, dz[1] / 2.0, 1e-9);
+        assert_eq!((uz2.across, uz2.upward, over_z.across, over_z.upward), (u, z[1], z[0], z[1]));
+        for weights in [over_z, at_z1, at_z2] {
+            close("w_1", weights.arrow.across, total.across, 1e-8);
+            close("w_2", weights.arrow.upward, total.upward, 1e-8);
+        }
+        for weights in [at_z1, at_z2] {
+            assert_eq!((weights.across, weights.upward), (u * z[0], u * z[1]));
+        }
+        let distance = weight_distance(&z.map(|z| u * z), &beta);
+        for (section, i) in [(risk_z1, 1), (risk_z2, 0)] {
+            assert_eq!(section.across, z[i]);
+            close("risk", section.upward, distance, 1e-12 * distance);
+            close("z", section.arrow.across, dz[i] / 2.0, 1e-9);
+            assert_eq!(section.arrow.upward, section.arrow.risk);
+        }
+        let motion = motion(modes, u, &z, &mut dz.clone()).unwrap();
+        close("u", motion.u, du / 2.0, 1e-9);
+        let sections = [uz2, over_z, at_z1, at_z2, risk_z1, risk_z2].map(|placed| placed.arrow);
+        for arrow in [uz, zz, total].into_iter().chain(sections) {
             assert!((arrow.risk / quotient - 1.0).abs() < 1e-5, "{} {quotient}", arrow.risk);
         }
     }

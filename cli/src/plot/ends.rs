@@ -11,6 +11,10 @@ impl Panel {
         })
     }
 
+    pub(super) fn is_space(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(layer, Layer::Space { .. }))
+    }
+
     pub(super) fn is_heat_map(&self) -> bool {
         self.matrix_shape().is_some()
     }
@@ -63,7 +67,7 @@ pub(super) fn of(panel: &Panel) -> [(f64, f64); 2] {
                 ys.extend(sums.into_iter().filter_map(|s| sy.map(s)));
                 base = true;
             }
-            Layer::Cells { .. } => {}
+            Layer::Space { .. } | Layer::Cells { .. } => {}
         }
     }
     for mark in &panel.marks {

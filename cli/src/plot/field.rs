@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::axis::{Axis, Scale, interval};
 use super::canvas::Canvas;
-use super::frame::{Frame, inside};
+use super::frame::{Frame, Point, inside};
 use super::panel::{ArrowLength, Layer, Panel};
 use super::style::{self, Colour, MISSING, WHITE};
 
@@ -22,7 +22,14 @@ impl Colours {
     pub fn of(panel: &Panel) -> Option<Self> {
         panel.layers.iter().find_map(|layer| match layer {
             Layer::Cells { values, .. } => Some(Self::of_entries(values, panel.limit)),
-            Layer::Arrows { arrows, .. } => Some(Self::of_magnitudes(arrows)),
+            Layer::Arrows { arrows, .. } => {
+                let placed = arrows.iter().filter(|a| a[0].is_finite() && a[1].is_finite());
+                Some(Self::of_magnitudes(placed.map(|[_, _, u, v]| u.hypot(*v))))
+            }
+            Layer::Space { arrows, .. } => {
+                let speed = |v: &[f64; 3]| v.iter().map(|v| v * v).sum::<f64>().sqrt();
+                Some(Self::of_magnitudes(arrows.iter().map(|[_, v]| speed(v))))
+            }
             _ => None,
         })
     }
@@ -41,13 +48,9 @@ impl Colours {
         Self { diverging: false, scale: Scale::Linear, ends: (lo.max(0.0), hi) }
     }
 
-    fn of_magnitudes(arrows: &[[f64; 4]]) -> Self {
-        let sizes: Vec<f64> = arrows
-            .iter()
-            .filter(|a| a[0].is_finite() && a[1].is_finite())
-            .filter_map(|[_, _, u, v]| Scale::Linear.map(u.hypot(*v)))
-            .filter(|&size| size > 0.0)
-            .collect();
+    fn of_magnitudes(sizes: impl Iterator<Item = f64>) -> Self {
+        let sizes: Vec<f64> =
+            sizes.filter_map(|size| Scale::Linear.map(size)).filter(|&size| size > 0.0).collect();
         let (lo, hi) = interval(sizes.iter().copied(), Scale::Linear, 0.0);
         // Speeds near a fixed point span decades.
         if !sizes.is_empty() && lo > 0.0 && hi / lo > 50.0 {
@@ -65,7 +68,7 @@ impl Colours {
         style::ramp(self.diverging, fraction)
     }
 
-    fn of_value(&self, value: f64) -> Colour {
+    pub fn of_value(&self, value: f64) -> Colour {
         let (lo, hi) = self.ends;
         match self.scale.map(value) {
             Some(place) => self.at_fraction((place - lo) / (hi - lo)),
@@ -117,15 +120,24 @@ pub(super) fn arrows(
             canvas.disc((px, py), 1.3, colour)?;
             continue;
         }
-        let (dx, dy) = (du / pixels, dv / pixels);
-        let at =
-            |along: f64, aside: f64| (px + along * dx - aside * dy, py + along * dy + aside * dx);
-        let (half, head) = (0.5 * drawn, (0.42 * drawn).min(8.0));
-        canvas.line(&[at(-half, 0.0), at(half - 0.8 * head, 0.0)], colour, 1.6)?;
-        let corners = [at(half, 0.0), at(half - head, 0.4 * head), at(half - head, -0.4 * head)];
-        canvas.polygon(&corners, colour, 1.0)?;
+        arrow(canvas, (px, py), (du / pixels, dv / pixels), drawn, colour)?;
     }
     Ok(!usable.is_empty())
+}
+
+/// An arrow `drawn` pixels long with its middle at a place, in a direction of length 1.
+pub(super) fn arrow(
+    canvas: &Canvas<'_>,
+    (px, py): Point,
+    (dx, dy): Point,
+    drawn: f64,
+    colour: Colour,
+) -> Result<()> {
+    let at = |along: f64, aside: f64| (px + along * dx - aside * dy, py + along * dy + aside * dx);
+    let (half, head) = (0.5 * drawn, (0.42 * drawn).min(8.0));
+    canvas.line(&[at(-half, 0.0), at(half - 0.8 * head, 0.0)], colour, 1.6)?;
+    let corners = [at(half, 0.0), at(half - head, 0.4 * head), at(half - head, -0.4 * head)];
+    canvas.polygon(&corners, colour, 1.0)
 }
 
 /// Pixels a unit of the value is long at `value`.

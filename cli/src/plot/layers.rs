@@ -8,6 +8,7 @@ use super::clip::{clip, thin};
 use super::field::{self, Colours};
 use super::frame::{Frame, Point, inside};
 use super::panel::{Layer, Panel};
+use super::space;
 use super::style::{Look, WHITE};
 
 /// Pixels.
@@ -57,6 +58,10 @@ pub(super) fn draw(
             Layer::Stack { heights, .. } => stack(canvas, frame, heights)?,
             Layer::Arrows { arrows, length } => match colours {
                 Some(colours) => field::arrows(canvas, frame, arrows, *length, colours)?,
+                None => false,
+            },
+            Layer::Space { names, ends, arrows } => match colours {
+                Some(colours) => space::draw(canvas, frame, names, *ends, arrows, colours)?,
                 None => false,
             },
             Layer::Cells { rows, columns, values } => match colours {

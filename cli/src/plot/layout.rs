@@ -126,7 +126,7 @@ pub(super) fn draw(
         x = horizontal(frame_width);
     }
     let mut y = vertical(frame_height);
-    if blocks {
+    if blocks || panel.is_space() {
         for axis in [&mut x, &mut y] {
             axis.ticks.clear();
             axis.minor.clear();

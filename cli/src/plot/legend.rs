@@ -80,7 +80,7 @@ pub(super) fn entries(panel: &Panel, room: f64) -> Vec<Entry> {
             Layer::Stack { names, .. } => {
                 names.iter().enumerate().for_each(|(l, name)| add(Swatch::Bar(Look::new(l)), name));
             }
-            Layer::Arrows { .. } | Layer::Cells { .. } => {}
+            Layer::Arrows { .. } | Layer::Space { .. } | Layer::Cells { .. } => {}
         }
     }
     panel.levels.iter().for_each(|(_, name)| add(Swatch::Level, name));

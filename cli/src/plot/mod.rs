@@ -16,6 +16,7 @@ mod layout;
 mod legend;
 mod marks;
 mod panel;
+mod space;
 mod style;
 
 use std::io::Write as _;

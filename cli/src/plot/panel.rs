@@ -32,6 +32,12 @@ pub(super) enum Layer {
         arrows: Vec<[f64; 4]>,
         length: ArrowLength,
     },
+    /// Place and velocity in three dimensions, on axes with the same ends.
+    Space {
+        names: [String; 3],
+        ends: (f64, f64),
+        arrows: Vec<[[f64; 3]; 2]>,
+    },
     /// From, to, height.
     Bars {
         name: String,
@@ -155,6 +161,28 @@ impl Panel {
     /// ```
     pub fn quiver(heading: impl Into<String>) -> Self {
         Self::new(heading)
+    }
+
+    /// A vector field in three dimensions, in projection: `arrows` are places and velocities, on
+    /// axes that all run from `low` to `high`.
+    ///
+    /// ```
+    /// use nanocurv_cli::plot::{Figure, Panel};
+    /// let arrows = [[[0.0, 0.5, 1.0], [1.0, 1.0, 0.0]], [[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]];
+    /// let panel = Panel::space("Flow", ["u", "z₁", "z₂"], (0.0, 1.0), &arrows).value("speed");
+    /// assert!(Figure::new("").panel(panel).svg()?.contains("z₂"));
+    /// # Ok::<(), anyhow::Error>(())
+    /// ```
+    pub fn space(
+        heading: impl Into<String>,
+        names: [&str; 3],
+        (low, high): (f64, f64),
+        arrows: &[[[f64; 3]; 2]],
+    ) -> Self {
+        let mut panel = Self::new(heading);
+        let names = names.map(str::to_owned);
+        panel.layers.push(Layer::Space { names, ends: (low, high), arrows: arrows.to_vec() });
+        panel
     }
 
     /// A matrix of `rows x columns`, entry `(i, j)` given by `entry`, row 0 at the top. Colours

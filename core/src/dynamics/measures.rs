@@ -12,7 +12,7 @@
 //! decomposition of [`svd_left`] and `h d min(n, d)`; for the rank see [`Ranks`].
 
 use super::DynamicsError;
-use super::train::{LANES, Lanes, TwoLayer, sum, two_layer_params};
+use super::train::{LANES, Lanes, TwoLayer, sum, two_layer_params, two_layer_scratch};
 use crate::error::ShapeError;
 use crate::linalg::{dot, gemm_tn, ldlt_inverse, ldlt_inverse_scratch, svd_left, syrk_nt, syrk_tn};
 use crate::matrix::{Mat, MatMut};
@@ -69,6 +69,12 @@ impl<T: Real> TwoLayer<'_, T> {
         let first = T::TWO * self.second_norm() * dot(g, g).sqrt();
         Ok((first, T::TWO * squares.sqrt()))
     }
+}
+
+/// The scratch of [`fixed::dynamics::network_gradients`](crate::fixed::dynamics::network_gradients)
+/// for `inputs` and `hidden` units.
+pub const fn gradients_scratch(inputs: usize, hidden: usize) -> usize {
+    inputs + two_layer_scratch(inputs, hidden)
 }
 
 /// `Z = f(X W1^T)` for `x` (`d x n`): writes `z` (`h x n`), one column a sample. `theta` is `W1`

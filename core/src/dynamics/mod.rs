@@ -17,6 +17,7 @@
 //! | [`risk`] | the risk of early-stopped regression; turning points of any curve |
 //! | [`ensemble`] | the teacher-student risk over random data (Marchenko-Pastur) |
 //! | [`field`] | velocity fields on planes |
+//! | [`section`] | sections whose arrows stand at total weights or at the risk; the whole flow at a point |
 //! | [`spectrum`] | singular values of the Jacobian and the share of each layer, from N x N Grams |
 //! | [`measures`] | gradients by layer, ranks, alignment with the data's singular vectors |
 //! | [`one_layer`] | gradient descent on the total weight itself, to compare with |
@@ -36,6 +37,7 @@ pub mod one_layer;
 pub mod optimum;
 pub mod reduction;
 pub mod risk;
+pub mod section;
 pub mod spectrum;
 pub mod standard;
 pub mod teacher;

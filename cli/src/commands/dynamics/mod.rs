@@ -10,6 +10,7 @@ mod check;
 mod data;
 mod ensemble;
 mod field;
+mod field_check;
 mod jacobian;
 mod list;
 mod measures;

@@ -5,7 +5,8 @@ use nanocurv::dynamics::risk::{Kind, TurningPoint};
 use crate::desktop::Float;
 use crate::desktop::array::wide;
 use crate::desktop::dynamics::{
-    Field, LayerSpectrum, Problem, Record, Risk, geometric_times, turn_tolerance, turning_points,
+    Field, LayerSpectrum, Problem, Record, Risk, Space, geometric_times, turn_tolerance,
+    turning_points,
 };
 use crate::plot::{ArrowLength, Figure, Panel, Scale};
 
@@ -170,4 +171,24 @@ pub fn field<T: Float>(field: &Field<T>, heading: &str, (x_name, y_name): (&str,
         &wide(&field.dy),
         ArrowLength::Same,
     )
+}
+
+/// Arrows along an axis of a picture in three dimensions, at most.
+const MOST_ARROWS: usize = 7;
+
+/// The flow in space, in projection.
+pub fn space<T: Float>(space: &Space<T>, heading: &str, names: [&str; 3]) -> Panel {
+    let n = space.axis.len();
+    // Some of many, both ends among them.
+    let last = n.min(MOST_ARROWS) - 1;
+    let kept = |i: usize| (0..=last).any(|k| (k * (n - 1) + last / 2) / last == i);
+    let [u, z1, z2] = &space.velocities;
+    let velocities = u.iter().zip(z1).zip(z2);
+    let arrows: Vec<[[f64; 3]; 2]> = (space.places().zip(velocities).enumerate())
+        .filter(|(i, _)| kept(i % n) && kept(i / n % n) && kept(i / (n * n)))
+        .map(|(_, (at, ((u, z1), z2)))| [at, [u.to_f64(), z1.to_f64(), z2.to_f64()]])
+        .collect();
+    let end = |i: Option<&T>| i.map_or(0.0, |v| v.to_f64());
+    let ends = (end(space.axis.first()), end(space.axis.last()));
+    Panel::space(heading, names, ends, &arrows).value("speed")
 }

@@ -17,7 +17,7 @@ mod teacher;
 mod tour;
 
 pub use ensemble::{Average, average};
-pub use field::{Field, PlaneName};
+pub use field::{Field, PlaneName, Slice, Space};
 pub use grid::{geometric, geometric_times};
 pub use modes::mode_weights;
 pub use one_layer::OneLayer;

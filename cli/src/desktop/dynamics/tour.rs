@@ -10,7 +10,7 @@ use nanocurv::linalg::dot;
 use ndarray::Array2;
 
 use super::ensemble::{Average, average};
-use super::field::Field;
+use super::field::{Field, Slice};
 use super::grid::{geometric, geometric_times};
 use super::problem::{Init, Problem, Risk, start};
 use super::record::Record;
@@ -185,6 +185,6 @@ impl<T: Float> Training<T> {
         let beta = self.problem.beta.clone().unwrap_or_default();
         let modes = Modes::new(&self.lambda, &beta, &self.epsilon)?;
         let u = self.reduced.u.last().copied().unwrap_or(T::ONE);
-        Field::new(Plane::Total, modes, &[u], (T::ZERO, T::of(1.5)), 16)
+        Field::new(Slice::Plane(Plane::Total), modes, &[u], (T::ZERO, T::of(1.5)), 16)
     }
 }

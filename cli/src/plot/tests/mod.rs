@@ -44,10 +44,11 @@ fn texts(svg: &str) -> Vec<Text> {
 
 #[test]
 fn every_kind_is_well_formed_and_says_what_it_was_told() {
-    let expected: [(&str, &[&str]); 7] = [
+    let expected: [(&str, &[&str]); 8] = [
         ("risk", &["excess risk", "min, k = 12", "max, k = 30", "weak features", "10⁵", "limit"]),
         ("training", &["loss (×10⁻⁴)", "step", "20000", "validation"]),
         ("fields", &["u", "z₁", "speed", "trajectory"]),
+        ("space", &["u", "z₁", "z₂", "speed", "−2"]),
         ("hessian", &["W1", "b3", "∂²L / ∂θᵢ∂θⱼ", "Θ", "sample"]),
         ("spectra", &["Lanczos, 10 probes", "Ritz values", "exact", "count"]),
         ("jacobian", &["layer 3", "15.2", "singular value", "W2", "−0.5"]),

@@ -104,6 +104,23 @@ pub(super) fn fields() -> Figure {
         .panel(panel("Scaled", ArrowLength::Magnitude))
 }
 
+pub(super) fn space() -> Figure {
+    let grid = range(6, -2.0, 2.0);
+    let mut arrows = Vec::new();
+    for z2 in &grid {
+        for z1 in &grid {
+            for u in &grid {
+                let (d1, d2) = (1.0 - u * z1, 1.0 - u * z2);
+                arrows.push([[*u, *z1, *z2], [d1 * z1 + d2 * z2, d1 * u, d2 * u]]);
+            }
+        }
+    }
+    arrows[7][1] = [0.0; 3];
+    arrows[8][1][0] = f64::NAN;
+    let panel = Panel::space("Three dimensions", ["u", "z₁", "z₂"], (-2.0, 2.0), &arrows);
+    Figure::new("").panel(panel.value("speed"))
+}
+
 pub(super) fn hessian() -> Figure {
     let entry = |i: usize, j: usize| {
         let (a, b) = (i.min(j), i.max(j));
@@ -266,6 +283,7 @@ pub(super) fn gallery() -> Vec<(&'static str, Figure)> {
         ("risk", risk()),
         ("training", training()),
         ("fields", fields()),
+        ("space", space()),
         ("hessian", hessian()),
         ("spectra", spectra()),
         ("jacobian", jacobian()),

@@ -16,8 +16,12 @@ use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
 use nalgebra::{SMatrix, SVector};
 
+mod measures;
 mod network;
 
+pub use measures::{
+    alignment, descend, motion, network_gradients, standardize, standardize_as, weight_rank,
+};
 pub use network::{network_spectrum, reduce_network, train_network};
 
 /// Training data of a teacher: [`Teacher::sample`].

@@ -27,6 +27,12 @@ pub fn training_dynamics(ledger: &Ledger) {
             s,
         )
     });
+    let needed = measures::gradients_scratch(3, 4);
+    ledger.scratch("dynamics::measures::gradients_scratch", needed, |s| {
+        let (x, y) = (SMatrix::<f64, 3, 5>::identity(), SVector::<f64, 5>::repeat(1.0));
+        let theta = [0.1; Student::PARAMS];
+        nanocurv::fixed::dynamics::network_gradients(Student, &theta, &x, &y, s).map(|_| ())
+    });
     for (d, n, h) in [(1, 4, 2), (3, 5, 4), (5, 3, 2), (34, 36, 3)] {
         let (x, y) = (noise(d * n, 28), noise(n, 29));
         let x = mat(&x, d, n);

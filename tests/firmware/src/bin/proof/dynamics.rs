@@ -3,7 +3,7 @@
 use nanocurv::Real;
 use nanocurv::dynamics::{
     Rates, ensemble::*, field::*, flow::*, measures::*, modes::*, one_layer::*, optimum::*,
-    reduction::*, risk::*, spectrum::*, standard::*, teacher::*, train::*,
+    reduction::*, risk::*, section::*, spectrum::*, standard::*, teacher::*, train::*,
 };
 
 pub fn functions<T: Real>() {
@@ -19,6 +19,9 @@ pub fn functions<T: Real>() {
         Plane::arrow::<T>,
         grid_point::<T>,
         regression_velocity::<T>,
+        motion::<T>,
+        Section::fixed,
+        Section::arrow::<T>,
     );
     keep!(
         Modes::<T>::new,
@@ -66,6 +69,7 @@ pub fn functions<T: Real>() {
         loss_gradient::<T>,
         reduced_gradient_norms::<T>,
         TwoLayer::<T>::gradient_norms,
+        gradients_scratch,
         hidden_features::<T>,
         alignment::<T>,
         weight_rank_scratch,

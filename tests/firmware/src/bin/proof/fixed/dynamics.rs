@@ -22,5 +22,12 @@ pub fn functions<T: Real>() {
         ensemble_risk::<T, 5>,
         jacobian_spectrum::<T, 2, 5>,
         network_spectrum::<T, TwoLayers, 5>,
+        network_gradients::<T, TwoLayers, 7>,
+        weight_rank::<T, 5, 3>,
+        alignment::<T, 3, 7, 5>,
+        descend::<T, 3>,
+        standardize::<T, 3, 7>,
+        standardize_as::<T, 3, 7>,
+        motion::<T, 3>,
     );
 }
