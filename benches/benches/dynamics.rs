@@ -2,6 +2,8 @@
 //!
 //! The floor is the time in which the library's GEMM makes as many multiply-accumulates
 //! (`d^2 + 3 h d` a step) in 256 x 256 x 256 products, on the same thread and in the same run.
+//! Then what a run costs that records loss, weights, norms, gradients, ranks and group norms at about
+//! 700 times, against the training alone.
 //! `cargo bench -p nanocurv-benches --bench dynamics`
 
 use nalgebra::DMatrix;
@@ -11,6 +13,11 @@ use nanocurv::dynamics::train::{TwoLayer, two_layer_params, two_layer_scratch};
 use nanocurv::linalg::gemm;
 use nanocurv::random::Rng;
 use nanocurv_benches::{mat, mat_mut};
+use nanocurv_cli::desktop::UNWATCHED;
+use nanocurv_cli::desktop::dynamics::{
+    Init, Measures, Problem, Risk, Route, geometric_times, run, start,
+};
+use ndarray::Array2;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -33,6 +40,44 @@ fn floor_rate(rng: &mut Rng) -> f64 {
         gemm(1.0, (&a).into(), (&a).into(), 0.0, (&mut c).into()).unwrap();
         black_box(&mut c);
     }) / (n * n * n) as f64
+}
+
+/// Training that is recorded with all measures at about 700 times, with the loss and the weights
+/// alone, and not at all.
+fn measured(rng: &mut Rng, (d, n, h, steps): (usize, usize, usize, u64), init: Init) {
+    let x = Array2::from_shape_fn((n, d), |_| rng.normal());
+    let mut problem = Problem {
+        x,
+        y: (0..n).map(|_| rng.normal()).collect(),
+        test: None,
+        beta: Some(vec![1.0; d]),
+        hidden: h,
+        theta: start(init, (0.01, 0.01), d, h, 1).unwrap(),
+        rates: Rates::same(1e-4),
+        times: vec![steps],
+        risk: Risk::L2,
+        measures: None,
+    };
+    let run = |problem: &Problem<f64>| {
+        time(21, || {
+            black_box(run(problem, Route::Training, UNWATCHED).unwrap());
+        })
+    };
+    let alone = run(&problem);
+    problem.times = geometric_times(steps, 700);
+    let recorded = run(&problem);
+    problem.measures = Some(Measures::of(d));
+    let all = run(&problem);
+    println!(
+        "record {d}-{h}-1, {n} samples, {steps} steps, {init} start, {} times: {:.2} ms, training \
+         alone {:.2} ms; {:4.2} x training alone (at most 1.5: {}), {:4.2} x loss and weights alone",
+        problem.times.len(),
+        all * 1e3,
+        alone * 1e3,
+        all / alone,
+        if all <= 1.5 * alone { "ok" } else { "OVER" },
+        all / recorded,
+    );
 }
 
 fn main() {
@@ -89,5 +134,10 @@ fn main() {
                 String::new()
             },
         );
+    }
+    for size in [(2, 10, 50, 100_000), (8, 32, 64, 20_000), (50, 100, 250, 20_000)] {
+        for init in [Init::Constant, Init::RankOne, Init::KaimingNormal] {
+            measured(&mut rng, size, init);
+        }
     }
 }

@@ -132,7 +132,7 @@ fn every_measure_has_its_name_and_shape_and_agrees_with_the_reference() {
 fn a_random_start_has_full_rank_and_relu_features_more_than_linear_ones() {
     let folder = tempfile::tempdir().unwrap();
     for init in ["kaiming-normal", "kaiming-uniform", "normal"] {
-        let more = "--lr 1e-3 --iterations 50 --points 5 --snapshots 50 --scales 1,1 --check";
+        let more = "--lr 1e-4 --iterations 50 --points 5 --snapshots 50 --scales 1,1 --check";
         let line = published_run("train", folder.path(), more);
         let line = line.replace("--init constant --scales 0.01,0.01", &format!("--init {init}"));
         let linear = json(&line);

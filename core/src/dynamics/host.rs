@@ -20,6 +20,12 @@ use pulp::{Simd, WithSimd};
 /// The number of hidden units from which the host's registers are filled: one group.
 pub(super) const HOST_FROM: usize = 2 * LANES;
 
+/// `f` with loops of the host's vectors, where the compiler makes them of its loops.
+#[inline(always)]
+pub(super) fn in_vectors<R>(f: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(f)
+}
+
 /// What the steps work on; see [`super::train::TwoLayer`].
 #[derive(Debug)]
 pub struct Steps<'n, T> {

@@ -12,8 +12,8 @@
 //! decomposition of [`svd_left`] and `h d min(n, d)`; for the rank see [`Ranks`].
 
 use super::DynamicsError;
-use super::train::{LANES, Lanes, TwoLayer, sum, two_layer_params, two_layer_scratch};
-use crate::error::ShapeError;
+use super::train::{LANES, Lanes, TwoLayer, in_vectors, sum, two_layer_params, two_layer_scratch};
+use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::{dot, gemm_tn, ldlt_inverse, ldlt_inverse_scratch, svd_left, syrk_nt, syrk_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::network::activation::{Activation, Jet};
@@ -58,14 +58,14 @@ impl<T: Real> TwoLayer<'_, T> {
     /// A wrong length of `g`.
     pub fn gradient_norms(&self, g: &[T]) -> Result<(T, T), ShapeError> {
         ShapeError::check("g", self.total.len(), g.len())?;
-        let mut squares = T::ZERO;
-        for block in self.first.chunks_exact(g.len().max(1)) {
-            let mut ascent = [T::ZERO; LANES];
-            for (w1, g) in block.iter().zip(g) {
-                ascent.iter_mut().zip(w1).for_each(|(ascent, w1)| *ascent += *g * *w1);
+        let squares = in_vectors(|| {
+            let mut squares = T::ZERO;
+            for block in self.first.chunks_exact(g.len().max(1)) {
+                let ascent = along(block, g);
+                squares += sum(&ascent.map(|a| a * a));
             }
-            squares += sum(&ascent.map(|a| a * a));
-        }
+            squares
+        });
         let first = T::TWO * self.second_norm() * dot(g, g).sqrt();
         Ok((first, T::TWO * squares.sqrt()))
     }
@@ -168,9 +168,7 @@ const fn smaller(a: usize, b: usize) -> usize {
 pub const fn ranks_scratch(inputs: usize, hidden: usize) -> usize {
     let k = smaller(inputs, hidden);
     let (gram, svd) = (k * k + ldlt_inverse_scratch(k), k);
-    LANES * hidden.div_ceil(LANES) * inputs
-        + two_layer_params(inputs, hidden)
-        + if gram > svd { gram } else { svd }
+    LANES * hidden.div_ceil(LANES) * inputs + inputs * hidden + if gram > svd { gram } else { svd }
 }
 
 /// The rank of `W1` time after time, by NumPy's rule and for less than a decomposition each.
@@ -178,7 +176,7 @@ pub const fn ranks_scratch(inputs: usize, hidden: usize) -> usize {
 /// ```text
 /// one direction   |W1 - (W1 v) v^T|_F <= max(h, d) EPSILON |W1 v|,   v = w / |w|:   rank 1
 /// since last time s_min(W1) >= s_min(before) - |W1 - before|_F                    full rank
-/// by the Gram G   s_min^2 >= 1 / tr G^-1, far above the rounding of G             full rank
+/// by the Gram G   s_min^2 >= 1 / |G^-1|_F, far above the rounding of G            full rank
 /// ```
 /// Each is proof enough; where none holds, the singular values are counted. The first two cost
 /// `2 h d` multiply-adds.
@@ -188,7 +186,7 @@ pub struct Ranks<'a, T> {
     before: &'a mut [Lanes<T>],
     /// No singular value of `before` is below; 0 if nothing is known.
     smallest: T,
-    theta: &'a mut [T],
+    weights: &'a mut [T],
     work: &'a mut [T],
 }
 
@@ -200,8 +198,8 @@ impl<'a, T: Real> Ranks<'a, T> {
     pub fn new(inputs: usize, hidden: usize, scratch: &'a mut [T]) -> Result<Self, DynamicsError> {
         let mut scratch = Scratch::new(scratch, ranks_scratch(inputs, hidden))?;
         let before = scratch.take(LANES * hidden.div_ceil(LANES) * inputs)?.as_chunks_mut().0;
-        let theta = scratch.take(two_layer_params(inputs, hidden))?;
-        Ok(Self { before, smallest: T::ZERO, theta, work: scratch.rest() })
+        let weights = scratch.take(inputs * hidden)?;
+        Ok(Self { before, smallest: T::ZERO, weights, work: scratch.rest() })
     }
 
     /// The rank of the first layer of `network`.
@@ -210,21 +208,22 @@ impl<'a, T: Real> Ranks<'a, T> {
     /// A network of other sizes, weights that are not finite.
     pub fn first(&mut self, network: &TwoLayer<'_, T>) -> Result<usize, DynamicsError> {
         let (d, h) = (network.total.len(), network.hidden);
-        ShapeError::check("theta", self.theta.len(), two_layer_params(d, h))?;
+        ShapeError::check("weights", self.weights.len(), d * h)?;
         ShapeError::check("first", self.before.len(), network.first.len())?;
         let norm = network.first_norm(0, d);
         let full = smaller(d, h);
         // What a singular value has to exceed, times its largest possible value.
         let floor = T::from_usize(d.max(h)) * T::EPSILON;
         if self.smallest > T::ZERO {
-            if self.smallest - moved(self.before, network.first) > floor * norm {
+            if self.smallest - in_vectors(|| moved(self.before, network.first)) > floor * norm {
                 return Ok(full);
             }
-        } else if one_direction(network, floor) {
+        } else if in_vectors(|| one_direction(network, floor)) {
             return Ok(1);
         }
-        network.write_to(self.theta)?;
-        let weights = self.theta.part_mut(..h * d);
+        let weights = self.weights.part_mut(..h * d);
+        copy_rows(network.first, d, weights);
+        NonFiniteError::check("theta", weights)?;
         self.smallest = smallest_by_gram(Mat::of(weights, d, h), norm, self.work);
         let mut rank = full;
         if self.smallest <= floor * norm {
@@ -239,7 +238,30 @@ impl<'a, T: Real> Ranks<'a, T> {
     }
 }
 
+/// Writes `W1` row by row, as PyTorch has it.
+fn copy_rows<T: Real>(first: &[Lanes<T>], inputs: usize, rows: &mut [T]) {
+    let d = inputs.max(1);
+    for (rows, block) in rows.chunks_mut(LANES * d).zip(first.chunks_exact(d)) {
+        for (lane, row) in rows.chunks_exact_mut(d).enumerate() {
+            for (to, lanes) in row.iter_mut().zip(block) {
+                *to = lanes.get(lane).copied().unwrap_or(T::ZERO);
+            }
+        }
+    }
+}
+
+/// `W1 v` of a block of hidden units.
+#[inline(always)]
+fn along<T: Real>(block: &[Lanes<T>], v: &[T]) -> Lanes<T> {
+    let mut along = [T::ZERO; LANES];
+    for (w1, v) in block.iter().zip(v) {
+        along.iter_mut().zip(w1).for_each(|(along, w1)| *along += *v * *w1);
+    }
+    along
+}
+
 /// `|W1 - before|_F`
+#[inline(always)]
 fn moved<T: Real>(before: &[Lanes<T>], now: &[Lanes<T>]) -> T {
     let mut squares = [T::ZERO; LANES];
     for (before, now) in before.iter().zip(now) {
@@ -251,6 +273,7 @@ fn moved<T: Real>(before: &[Lanes<T>], now: &[Lanes<T>]) -> T {
 }
 
 /// Whether all rows of `W1` are multiples of the total weight, up to what rounding counts for.
+#[inline(always)]
 fn one_direction<T: Real>(network: &TwoLayer<'_, T>, floor: T) -> bool {
     let (v, squared) = (&*network.total, dot(network.total, network.total));
     if squared == T::ZERO || !squared.is_finite() {
@@ -258,10 +281,7 @@ fn one_direction<T: Real>(network: &TwoLayer<'_, T>, floor: T) -> bool {
     }
     let (mut lengths, mut rests) = (T::ZERO, [T::ZERO; LANES]);
     for block in network.first.chunks_exact(v.len().max(1)) {
-        let mut along = [T::ZERO; LANES];
-        for (w1, v) in block.iter().zip(v) {
-            along.iter_mut().zip(w1).for_each(|(along, w1)| *along += *v * *w1);
-        }
+        let mut along = along(block, v);
         along.iter_mut().for_each(|along| *along /= squared);
         lengths += sum(&along.map(|a| a * a)) * squared;
         for (w1, v) in block.iter().zip(v) {
@@ -287,8 +307,8 @@ fn smallest_by_gram<T: Real>(w: Mat<'_, T>, norm: T, work: &mut [T]) -> T {
     if product.is_err() || ldlt_inverse(gram.reborrow(), inverse).is_err() {
         return T::ZERO;
     }
-    let trace = gram.as_ref().diagonal().fold(T::ZERO, |sum, v| sum + *v);
-    let least = T::ONE / trace;
+    let squares = gram.as_ref().columns().fold(T::ZERO, |sum, column| sum + dot(column, column));
+    let least = T::ONE / squares.sqrt();
     // Rounding of the Gram and of its inverse, as a part of the largest eigenvalue: with room.
     let error = T::of(32.0) * T::from_usize(w.rows() + w.cols()) * T::EPSILON * norm * norm;
     if least.is_finite() && least > error { (least - T::HALF * error).sqrt() } else { T::ZERO }

@@ -248,11 +248,13 @@ impl<'a, T: Real> TwoLayer<'a, T> {
 
     /// `|W1|_F` over the inputs `from..to`, e.g. all of them or the strong half.
     pub fn first_norm(&self, from: usize, to: usize) -> T {
-        let mut squares = [T::ZERO; LANES];
-        for block in self.first.chunks_exact(self.total.len().max(1)) {
-            add_squares(block.get(from..to).unwrap_or_default(), &mut squares);
-        }
-        sum(&squares).sqrt()
+        in_vectors(|| {
+            let mut squares = [T::ZERO; LANES];
+            for block in self.first.chunks_exact(self.total.len().max(1)) {
+                add_squares(block.get(from..to).unwrap_or_default(), &mut squares);
+            }
+            sum(&squares).sqrt()
+        })
     }
 
     /// `|w2|`
@@ -279,6 +281,16 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         }
         Ok(())
     }
+}
+
+#[cfg(feature = "std")]
+pub(super) use super::host::in_vectors;
+
+/// On a target there is one kind of loop.
+#[cfg(not(feature = "std"))]
+#[inline(always)]
+pub(super) fn in_vectors<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
 
 /// The lanes added up.

@@ -18,6 +18,7 @@ mod modes;
 mod picture;
 mod risk;
 mod run;
+mod run_picture;
 mod tour;
 
 /// The arguments.

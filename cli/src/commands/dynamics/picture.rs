@@ -5,10 +5,9 @@ use nanocurv::dynamics::risk::{Kind, TurningPoint};
 use crate::desktop::Float;
 use crate::desktop::array::wide;
 use crate::desktop::dynamics::{
-    Field, LayerSpectrum, Problem, Record, Risk, Space, geometric_times, turn_tolerance,
-    turning_points,
+    Field, LayerSpectrum, Problem, Record, Risk, Space, geometric_times, turning_points,
 };
-use crate::plot::{ArrowLength, Figure, Panel, Scale};
+use crate::plot::{ArrowLength, Panel, Scale};
 
 /// Column `j` of `columns`.
 pub fn column<T: Float>(values: &[T], j: usize, columns: usize) -> Vec<f64> {
@@ -42,8 +41,14 @@ pub fn loss_and_risk<T: Float>(
     };
     let panel = Panel::lines(heading).x("iteration", Scale::Log);
     let mut panel = logarithmic(panel, unit, &[&loss, &risk]).series("training loss", &t, &loss);
+    if let Some(one) = &record.one_layer {
+        panel = panel.series("loss of one layer", &t, &wide(&one.loss));
+    }
     if !risk.is_empty() {
         panel = panel.series("test risk", &t, &risk);
+        if let Some(one) = &record.one_layer {
+            panel = panel.series("risk of one layer", &t, &wide(&one.risk));
+        }
         for turn in turning_points(&risk, tolerance) {
             let at = t[turn.index];
             panel = panel.mark(at, turn.value, format!("{} {at}", short(turn.kind)));
@@ -77,7 +82,7 @@ pub fn weight_errors<T: Float>(record: &Record<T>) -> Panel {
 const MOST_LINES: usize = 6;
 
 /// The total weights, and where training ends.
-fn weights<T: Float>(record: &Record<T>, d: usize, end: Option<&[T]>) -> Panel {
+pub fn weights<T: Float>(record: &Record<T>, d: usize, end: Option<&[T]>) -> Panel {
     let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
     let heading = if d > MOST_LINES { "Total weight (first six)" } else { "Total weight" };
     let mut panel = Panel::lines(heading).x("iteration", Scale::Log).y("w", Scale::Linear);
@@ -99,34 +104,6 @@ fn subscript(number: usize) -> String {
         .chars()
         .map(|c| char::from_u32('₀' as u32 + c.to_digit(10).unwrap_or(0)).unwrap_or(c))
         .collect()
-}
-
-/// `|W1|` and `|w2|`.
-fn layer_norms<T: Float>(record: &Record<T>) -> Panel {
-    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
-    Panel::lines("Layer norms")
-        .x("iteration", Scale::Log)
-        .y("Frobenius norm", Scale::Log)
-        .series("first layer", &t, &column(&record.norms, 0, 2))
-        .series("second layer", &t, &column(&record.norms, 1, 2))
-}
-
-/// All panels of a run.
-pub fn run<T: Float>(
-    name: &str,
-    problem: &Problem<T>,
-    record: &Record<T>,
-    end: Option<&[T]>,
-) -> Figure {
-    let (d, h) = (problem.dim(), problem.hidden);
-    let title = format!("Two linear layers, {d}-{h}-1: {name} on {} samples", problem.x.nrows());
-    let heading = if record.risk.is_empty() { "Loss" } else { "Loss and risk" };
-    let first = loss_and_risk(heading, problem, record, turn_tolerance::<T>());
-    let mut figure = Figure::new(title).columns(2).panel(first);
-    if problem.beta.is_some() {
-        figure = figure.panel(weight_errors(record));
-    }
-    figure.panel(weights(record, d, end)).panel(layer_norms(record))
 }
 
 /// Excess risk over iterations, with its turning points marked.
@@ -174,7 +151,7 @@ pub fn field<T: Float>(field: &Field<T>, heading: &str, (x_name, y_name): (&str,
 }
 
 /// Arrows along an axis of a picture in three dimensions, at most.
-const MOST_ARROWS: usize = 7;
+const MOST_ARROWS: usize = 6;
 
 /// The flow in space, in projection.
 pub fn space<T: Float>(space: &Space<T>, heading: &str, names: [&str; 3]) -> Panel {

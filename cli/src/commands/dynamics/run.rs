@@ -9,7 +9,7 @@ use nanocurv::dynamics::Rates;
 use super::check::check;
 use super::list::{Numbers, convert, pair};
 use super::measures::{MeasureArgs, report_layers, report_snapshots};
-use super::picture;
+use super::run_picture;
 use crate::args::{CheckArgs, OutputArgs, PlotArgs, choice};
 use crate::desktop::array::matrix;
 use crate::desktop::dynamics::{
@@ -243,7 +243,7 @@ impl Verb for Run<'_> {
         };
         let end = problem.w_min();
         if let Some(path) = &args.plot.plot {
-            picture::run(route.name(), &problem, &record, end.as_deref().ok()).write(path)?;
+            run_picture::run(route.name(), &problem, &record, end.as_deref().ok()).write(path)?;
             session.note(&format!("wrote {}", path.display()));
         }
         session.finish(report(&problem, &record, end), &args.out, check)
