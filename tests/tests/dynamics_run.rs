@@ -1,5 +1,5 @@
 //! A run with everything that the double-descent notebook measures, against the arrays of a NumPy
-//! and PyTorch run in double precision (`data/dynamics_run`): 14 samples of 4 features, 6 hidden
+//! and PyTorch run in double precision (`cli/data/reference/dynamics_run`): 14 samples of 4 features, 6 hidden
 //! units, rates 1e-3 and 2e-3, 400 iterations.
 
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use nanocurv::network::Activation;
 use serde_json::Value;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/dynamics_run")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/data/reference/dynamics_run")
 }
 
 fn read(name: &str) -> Array {

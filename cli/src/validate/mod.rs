@@ -15,6 +15,7 @@ use check::Check;
 pub mod cases;
 mod check;
 mod curvature;
+mod dynamics;
 mod kfac;
 mod kron;
 mod laplace;
@@ -30,6 +31,7 @@ fn all() -> Vec<Check> {
         kfac::checks(),
         kron::checks(),
         laplace::checks(),
+        dynamics::checks(),
     ]
     .into_iter()
     .flatten()
