@@ -20,8 +20,11 @@ use crate::io;
 /// The case's name.
 const NAME: &str = "dynamics_run";
 
+/// An array of a record, flat.
+type Of = fn(&Record<f64>) -> Vec<f64>;
+
 /// What is compared, array by array.
-const ARRAYS: [(&str, fn(&Record<f64>) -> Vec<f64>); 16] = [
+const ARRAYS: [(&str, Of); 16] = [
     ("loss", |r| r.loss.clone()),
     ("risk", |r| r.risk.clone()),
     ("weight_norms", |r| r.norms.clone()),
@@ -44,7 +47,7 @@ const ARRAYS: [(&str, fn(&Record<f64>) -> Vec<f64>); 16] = [
 
 /// One line an array.
 pub fn checks() -> Vec<Check> {
-    let check = |(array, of): (&'static str, fn(&Record<f64>) -> Vec<f64>)| {
+    let check = |(array, of): (&'static str, Of)| {
         Check::new(format!("dynamics run {array}"), 1e-9, move || {
             let expected = matrix::<f64>(&format!("{NAME}/expected/{array}.npy"))?;
             let record = run(&problem()?, Route::Training, UNWATCHED)?;
