@@ -29,7 +29,7 @@ fn root() -> PathBuf {
 }
 
 fn read(path: &str) -> Result<Array2<f64>> {
-    io::read_matrix(&Source { path: root().join(path), array: None })
+    io::read_matrix(&Source { path: root().join(path), part: None })
 }
 
 fn fresh(arch: &str, seed: u64) -> Result<Network<f64>> {

@@ -60,7 +60,7 @@ fn least(losses: &[f64]) -> f64 {
 
 fn problems() -> Result<[Problem; 2]> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/data/reference/real");
-    let source = |name: &str| Source { path: folder.join(name), array: None };
+    let source = |name: &str| Source { path: folder.join(name), part: None };
     let labels = |name: &str| -> Result<_> {
         let labels = io::labels(&io::read_array(&source(name))?, &source(name))?;
         Ok(Targets::Labels(labels.into_iter().map(u32::try_from).collect::<Result<_, _>>()?))

@@ -45,6 +45,6 @@ fn the_exported_weights_are_those_that_the_desktop_trained() {
         "/../core/examples/calibration/desktop/pressure.safetensors"
     );
     let net = nanocurv_cli::io::network::read(file.as_ref(), &[]).unwrap();
-    let trained: Vec<u32> = net.theta.iter().map(|t| (*t as f32).to_bits()).collect();
+    let trained: Vec<u32> = net.state.theta.iter().map(|t| (*t as f32).to_bits()).collect();
     assert_eq!(trained, pressure::THETA.map(f32::to_bits));
 }
