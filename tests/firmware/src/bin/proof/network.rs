@@ -2,7 +2,8 @@
 
 use nanocurv::network::{
     Activation, Architecture, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape,
-    Targets, chain, evaluate, features, formula, forward, forward_scratch, layer, tape_len,
+    Targets, chain, evaluate, features, formula, forward, forward_scratch, layer, soft_label,
+    tape_len,
 };
 use nanocurv::{Real, mlp};
 
@@ -82,5 +83,6 @@ pub fn functions<T: Real>() {
         Loss::hessian_product::<T>,
         Loss::hessian_root::<T>,
         Loss::draw::<T>,
+        soft_label::<T>,
     );
 }
