@@ -241,8 +241,11 @@ impl<'a, T: Real> Ranks<'a, T> {
 /// Writes `W1` row by row, as PyTorch has it.
 fn copy_rows<T: Real>(first: &[Lanes<T>], inputs: usize, rows: &mut [T]) {
     let d = inputs.max(1);
-    for (rows, block) in rows.chunks_mut(LANES * d).zip(first.chunks_exact(d)) {
-        for (lane, row) in rows.chunks_exact_mut(d).enumerate() {
+    let mut rows = rows.chunks_exact_mut(d);
+    for block in first.chunks_exact(d) {
+        for lane in 0..LANES {
+            // The last block has more lanes than there are units.
+            let Some(row) = rows.next() else { return };
             for (to, lanes) in row.iter_mut().zip(block) {
                 *to = lanes.get(lane).copied().unwrap_or(T::ZERO);
             }
