@@ -45,7 +45,7 @@ pub const fn eigen_scratch(inputs: usize, outputs: usize) -> usize {
 impl<T: Real> Kronecker<'_, T> {
     /// Decomposes both factors. `storage`: [`eigen_len`], `scratch`: [`eigen_scratch`].
     ///
-    /// An eigenvalue that is negative within rounding is zero.
+    /// An eigenvalue within the rounding of the largest is zero.
     ///
     /// # Errors
     /// [`KfacError::Factor`] naming the factor that is not finite.
@@ -82,12 +82,13 @@ pub(crate) fn decompose<'s, T: Real>(
     Ok(vectors.into_ref())
 }
 
-/// Eigenvalues, ascending, that are negative within rounding become zero.
+/// Eigenvalues, ascending, within the rounding of the largest become zero: those of the directions
+/// in which the factor is nothing.
 pub(crate) fn clear_rounding<T: Real>(values: &mut [T]) {
-    let largest = values.last().copied().unwrap_or(T::ZERO).abs();
-    let rounding = largest * T::EPSILON * T::from_usize(4 * values.len());
-    for v in values.iter_mut().take_while(|v| **v < T::ZERO) {
-        if -*v <= rounding {
+    let rounding = values.last().copied().unwrap_or(T::ZERO).abs() * T::EPSILON;
+    let negative = rounding * T::from_usize(4 * values.len());
+    for v in values.iter_mut().take_while(|v| **v <= rounding) {
+        if -*v <= negative {
             *v = T::ZERO;
         }
     }

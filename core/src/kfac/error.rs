@@ -84,6 +84,16 @@ impl From<NetworkError> for KfacError {
 }
 
 impl KfacError {
+    /// Whether more damping is an answer.
+    pub(crate) const fn is_cured_by_damping(&self) -> bool {
+        match self {
+            Self::Factor { error: LinalgError::NotPositive { .. }, .. }
+            | Self::NotPositive { .. } => true,
+            Self::NonFinite(e) => matches!(e.what.as_bytes(), b"direction" | b"update"),
+            _ => false,
+        }
+    }
+
     /// Names the factor of a failed factorisation.
     #[inline]
     pub(crate) fn of(side: Side) -> impl Fn(LinalgError) -> Self {

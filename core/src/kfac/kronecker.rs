@@ -11,6 +11,7 @@
 //! the other is PyTorch's `out x in` row-major gradient, on which the block is `C (G (x) A)`.
 //! The damping's split `(a, g)` is [`Split`]'s, of `lambda / C`. Multiplying uses the *damped
 //! factors*, with the cross terms; `C (A (x) G) + lambda I` is `apply_exact`.
+//! A pivot of L_A or L_G within the rounding of its diagonal entry is not positive.
 //! Martens & Grosse (2015), sections 3 and 4.2; in^2 out + in out^2 multiply-accumulates a product.
 
 use super::damping::{Damping, Split, check};
@@ -333,7 +334,23 @@ pub(crate) fn factor<'s, T: Real>(
     l.copy_from(factor);
     l.add_diagonal(damping);
     ldlt(l.reborrow()).map_err(KfacError::of(side))?;
+    let damped = factor.diagonal().map(|a| *a + damping);
+    check_pivots(l.as_ref(), damped).map_err(KfacError::of(side))?;
     Ok(l.into_ref())
+}
+
+/// `Ok` if every pivot of a factorisation is more than the rounding of the diagonal entry that the
+/// columns before were taken from: what is left of it otherwise says nothing of the matrix.
+#[inline]
+pub(crate) fn check_pivots<T: Real>(
+    l: Mat<'_, T>,
+    diagonal: impl Iterator<Item = T>,
+) -> Result<(), LinalgError> {
+    let rounding = T::EPSILON * T::from_usize(l.rows());
+    match l.diagonal().zip(diagonal).position(|(d, a)| *d <= rounding * a) {
+        Some(pivot) => Err(LinalgError::NotPositive { pivot: size(pivot) }),
+        None => Ok(()),
+    }
 }
 
 #[inline]

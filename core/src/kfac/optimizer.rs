@@ -5,7 +5,13 @@
 //! fixed       u = -rate s Delta + mu d0,  s = min(1, sqrt(limit / (rate^2 Delta.g))) if Delta.g > 0
 //! quadratic   D = [Delta, d0], M = D^T (F + lambda I) D, b = D^T g,  w = -M^-1 b,  u = D w
 //! theta := theta + u,  d0 := u;  every few steps lambda follows the reduction ratio
+//! measured    the loss has not fallen:  u := 0, d0 := 0, lambda raised, once more from K_damped
 //! ```
+//! A step is measured, by one more forward pass, when the schedule says so and whenever it is
+//! longer than the parameters: as far out, only the loss can tell whether the model still holds.
+//! Damping below the rounding of a factor gives such steps, and pivots that are none; both raise
+//! lambda within the step ([`Report::raises`]). Levenberg (1944), Marquardt (1963).
+//!
 //! d0 is the update before. F is the batch's GGN itself, never its approximation, through the
 //! outputs' derivatives along the directions: `d^T F d' = c sum_n (J_n d)^T H_n (J_n d')`.
 //! Martens & Grosse (2015), sections 6 and 7.
@@ -21,7 +27,7 @@ use super::preconditioner::{
     Eigenfactors, Preconditioner, eigenfactors_len, eigenfactors_scratch, precondition_scratch,
     preconditioner_len,
 };
-use super::schedule::reduction_ratio;
+use super::schedule::{Schedule, reduction_ratio};
 use super::settings::{Inverse, Progress, Report, Representation, Settings, StepRule};
 use super::statistics::{
     Batch, Fisher, Weights, add_inputs, add_outputs, batch_scratch, for_each_vector,
@@ -147,16 +153,21 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
 
     /// One step on a batch: `theta := theta + update`. `scratch`: [`optimizer_scratch`].
     ///
+    /// With a schedule, lambda is held within its bounds and raised within the step until a
+    /// measured step lowers the loss; where none does, theta stays and so says
+    /// [`Report::moved`].
+    ///
     /// # Errors
-    /// [`KfacError`] if network, data or scratch do not fit together, a damped factor is not
-    /// positive definite, or the update is not finite; theta is not changed then.
+    /// [`KfacError`] if network, data or scratch do not fit together, or if, at the highest lambda
+    /// that the schedule allows, a damped factor is not positive definite or the update not finite;
+    /// theta is not changed then.
     pub fn step(
         &mut self,
         net: &Architecture<'_, T>,
         theta: &mut [T],
         x: Mat<'_, T>,
         targets: Targets<'_, T>,
-        fisher: Fisher<'_>,
+        mut fisher: Fisher<'_>,
         scratch: &mut [T],
     ) -> Result<Report<T>, KfacError> {
         let (layers, samples, params) = (net.layers(), x.cols(), layer::params(net.layers()));
@@ -169,33 +180,92 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         let work = scratch.rest();
         let c: T = loss.scale(reduction, samples, layer::outputs(layers));
 
+        let mut parts = Parts { pass, gradient, delta, work, c };
+        let schedule = self.settings.schedule;
+        if let Some(schedule) = schedule {
+            self.progress.damping = schedule.clamp(self.progress.damping);
+        }
+        let start = self.progress.damping;
+        let mut raises = 0;
+        let mut report = loop {
+            let fisher = (raises == 0).then(|| fisher.reborrow());
+            let tried = self.attempt(net, theta, x, targets, fisher, &mut parts);
+            let failed = match tried {
+                Ok(report) if report.moved => break report,
+                Ok(report) => Ok(report),
+                Err(error) if error.is_cured_by_damping() => Err(error),
+                Err(error) => return Err(error),
+            };
+            self.update.fill(T::ZERO);
+            let lambda = self.progress.damping;
+            // More damping does not help a step that is too short to change a parameter.
+            let short = failed.is_ok() && *parts.delta == *theta;
+            match schedule.and_then(|schedule| schedule.raise(lambda, raises)) {
+                Some(higher) if !short => self.progress.damping = higher,
+                _ => {
+                    let mut report = failed?;
+                    self.progress.damping = start;
+                    report.ratio = if short && raises == 0 { T::ONE } else { T::NAN };
+                    break report;
+                }
+            }
+            raises += 1;
+        };
+        self.progress.steps = self.progress.steps.wrapping_add(1);
+        if let Some(schedule) = schedule
+            && (!report.moved || schedule.due(self.progress.steps))
+        {
+            self.progress.damping = schedule.adapt(self.progress.damping, report.ratio);
+        }
+        (report.damping, report.raises) = (self.progress.damping, raises);
+        if report.moved {
+            theta.iter_mut().zip(&*parts.delta).for_each(|(theta, trial)| *theta = *trial);
+        }
+        Ok(report)
+    }
+
+    /// A step at the damping as it is, into `delta` as parameters; the first learns from the batch
+    /// too. Whether they are to be kept is the report's `moved`.
+    fn attempt(
+        &mut self,
+        net: &Architecture<'_, T>,
+        theta: &[T],
+        x: Mat<'_, T>,
+        targets: Targets<'_, T>,
+        first: Option<Fisher<'_>>,
+        parts: &mut Parts<'_, T>,
+    ) -> Result<Report<T>, KfacError> {
+        let (layers, samples) = (net.layers(), x.cols());
+        let Settings { loss, schedule, .. } = self.settings;
+        let Parts { pass, gradient, delta, work, c } = parts;
+        let c = *c;
         let mut report = {
-            let here = net.at(&*theta)?;
-            let mut batch = Batch::record(&here, x, &mut Scratch::new(&mut *pass, 0)?)?;
+            let here = net.at(theta)?;
+            let mut batch = Batch::record(&here, x, &mut Scratch::new(&mut **pass, 0)?)?;
             let before = c * loss.value(batch.f, targets)?;
-            loss.gradient(batch.f, targets, batch.seed())?;
-            gradient.fill(T::ZERO);
-            batch.add_gradient(c, gradient)?;
-            self.learn(&mut batch, targets, fisher, work)?;
-            delta.iter_mut().zip(&*gradient).for_each(|(d, g)| *d = *g);
+            if let Some(fisher) = first {
+                loss.gradient(batch.f, targets, batch.seed())?;
+                gradient.fill(T::ZERO);
+                batch.add_gradient(c, gradient)?;
+                self.learn(&mut batch, targets, fisher, work)?;
+            } else if R::INVERSE == Inverse::Factored {
+                self.damp(layers)?;
+            }
+            delta.copy_from_slice(gradient);
             self.precondition(layers, delta, work)?;
+            NonFiniteError::check("direction", delta)?;
             self.advance(&mut batch, targets, c, before, gradient, delta, work)?
         };
-        if let Err(error) = NonFiniteError::check("update", self.update) {
-            self.update.fill(T::ZERO);
-            return Err(error.into());
-        }
-
-        self.progress.steps = self.progress.steps.wrapping_add(1);
-        let trial = delta;
-        for ((trial, theta), u) in trial.iter_mut().zip(&*theta).zip(&*self.update) {
+        NonFiniteError::check("update", self.update)?;
+        for ((trial, theta), u) in delta.iter_mut().zip(theta).zip(&*self.update) {
             *trial = *theta + *u;
         }
-        if let Some(schedule) = self.settings.schedule
-            && schedule.due(self.progress.steps)
+        let lengths = (dot(self.update, self.update), dot(theta, theta));
+        if let Some(schedule) = schedule
+            && (lengths.0 > lengths.1 || schedule.measured(self.progress.steps.wrapping_add(1)))
         {
-            let after = net.at(&*trial).map_err(KfacError::from).and_then(|there| {
-                let mut rest = Scratch::new(&mut *pass, 0)?;
+            let after = net.at(&**delta).map_err(KfacError::from).and_then(|there| {
+                let mut rest = Scratch::new(&mut **pass, 0)?;
                 let mut f = rest.matrix(there.outputs(), samples)?;
                 forward(&there, x, f.reborrow(), rest.rest())?;
                 Ok(c * loss.value(f.as_ref(), targets)?)
@@ -203,14 +273,7 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
             // Parameters beyond the range of numbers are a failed step, not a failed call.
             let after = after.unwrap_or(T::NAN);
             report.ratio = reduction_ratio(report.loss, after, report.predicted);
-            self.progress.damping = schedule.adapt(self.progress.damping, report.ratio);
-            report.moved = after.is_finite();
-        }
-        report.damping = self.progress.damping;
-        if report.moved {
-            theta.iter_mut().zip(&*trial).for_each(|(theta, trial)| *theta = *trial);
-        } else {
-            self.update.fill(T::ZERO);
+            report.moved = Schedule::keeps(report.loss, after, report.ratio, lengths);
         }
         Ok(report)
     }
@@ -239,11 +302,8 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         })?;
         let due = self.progress.steps.checked_rem(self.settings.refresh).unwrap_or(0) == 0;
         let factors = Factors::new(layers, self.factors)?;
-        let lambda = self.progress.damping;
         match R::INVERSE {
-            Inverse::Factored if due => {
-                factors.preconditioner(lambda, self.settings.damping, self.inverse)?;
-            }
+            Inverse::Factored if due => self.damp(layers)?,
             Inverse::Exact if due => {
                 factors.eigen(self.inverse, work)?;
             }
@@ -255,6 +315,14 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Damps the factors and factors them.
+    fn damp(&mut self, layers: &[Layer]) -> Result<(), KfacError> {
+        let lambda = self.progress.damping;
+        let factors = Factors::new(layers, self.factors)?;
+        factors.preconditioner(lambda, self.settings.damping, self.inverse)?;
         Ok(())
     }
 
@@ -317,15 +385,25 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         }
         if let (StepRule::Fixed { .. }, Some(schedule)) =
             (self.settings.step, self.settings.schedule)
-            && schedule.due(self.progress.steps.wrapping_add(1))
+            && schedule.measured(self.progress.steps.wrapping_add(1))
         {
             let m = model.matrix(self.update, None)?;
             let b = (dot(self.update, gradient), T::ZERO);
             predicted = change(m, b, (T::ONE, T::ZERO));
         }
         let (damping, ratio) = (lambda, T::NAN);
-        Ok(Report { loss, predicted, ratio, coefficients: w, damping, moved: true })
+        Ok(Report { loss, predicted, ratio, coefficients: w, damping, moved: true, raises: 0 })
     }
+}
+
+/// The parts of a step's scratch, and the loss's scale.
+struct Parts<'s, T> {
+    pass: &'s mut [T],
+    gradient: &'s mut [T],
+    /// The direction, then the parameters it leads to.
+    delta: &'s mut [T],
+    work: &'s mut [T],
+    c: T,
 }
 
 /// Entries 11, 12, 22 of a symmetric 2 x 2 matrix.

@@ -10,7 +10,7 @@ use super::damping::{Damping, Split, check};
 use super::eigen::{Eigen, Shift, eigen_len, eigen_scratch};
 use super::error::{KfacError, Side};
 use super::factors::{Bias, Factors, Part, Place, Places, check_vector, max_block};
-use super::kronecker::{FactoredBlock, factor};
+use super::kronecker::{FactoredBlock, check_pivots, factor};
 use crate::error::ShapeError;
 use crate::linalg::ldlt_solve_right;
 use crate::matrix::{Mat, MatMut};
@@ -101,7 +101,9 @@ fn bias_factor<T: Real>(
     l.copy_from(g);
     l.scale(square);
     l.add_diagonal(lambda);
-    crate::linalg::ldlt(l).map_err(KfacError::of(Side::Output))
+    crate::linalg::ldlt(l.reborrow()).map_err(KfacError::of(Side::Output))?;
+    let damped = g.diagonal().map(|g| square * *g + lambda);
+    check_pivots(l.as_ref(), damped).map_err(KfacError::of(Side::Output))
 }
 
 impl<'a, T: Real> Preconditioner<'a, T> {

@@ -3,6 +3,7 @@
 //! ```text
 //! rho = (loss(theta + update) - loss(theta)) / (predicted change)      every `interval` steps
 //! rho > 3/4: lambda := w lambda,   rho < 1/4 or NaN: lambda := lambda / w,   w = decay^interval
+//! within a step whose loss does not fall: lambda := lambda / w, / w^2, / w^4, ..
 //! ```
 //! The prediction is that of the quadratic model without its damping term. Martens & Grosse
 //! (2015), section 6.5: decay 19/20, interval 5.
@@ -21,17 +22,29 @@ pub struct Schedule<T> {
     pub min: T,
     /// Its upper bound.
     pub max: T,
+    /// The steps from one measurement of the loss to the next.
+    pub measure: u32,
 }
 
+/// The most raises within a step; the factors square, so that far fewer reach any bound.
+const RAISES: u32 = 16;
+
 impl<T: Real> Schedule<T> {
-    /// A decision every `interval` steps, by the factor `decay` a step, without bounds.
+    /// A decision every `interval` steps, by the factor `decay` a step, without bounds; the loss is
+    /// measured where a decision is due.
     pub const fn new(decay: T, interval: u32) -> Self {
-        Self { decay, interval, min: T::ZERO, max: T::MAX }
+        Self { decay, interval, min: T::ZERO, max: T::MAX, measure: interval }
     }
 
     /// The same with the damping held between two bounds.
     pub const fn with_bounds(self, min: T, max: T) -> Self {
         Self { min, max, ..self }
+    }
+
+    /// The same with the loss measured after every so many steps, and not only where a decision is
+    /// due: one forward pass each.
+    pub const fn with_measure(self, steps: u32) -> Self {
+        Self { measure: steps, ..self }
     }
 
     /// That of the paper, between 1e-8 and 1e8.
@@ -47,6 +60,34 @@ impl<T: Real> Schedule<T> {
         }
     }
 
+    /// Whether the loss is measured after `steps` steps.
+    pub const fn measured(&self, steps: u32) -> bool {
+        let rest = steps.checked_rem(self.measure);
+        self.due(steps) || matches!(rest, Some(0))
+    }
+
+    /// `lambda` within the bounds.
+    pub fn clamp(&self, lambda: T) -> T {
+        lambda.max(self.min).min(self.max)
+    }
+
+    /// The damping to try after `raises` raises of it within a step, if there is a higher one.
+    pub(crate) fn raise(&self, lambda: T, raises: u32) -> Option<T> {
+        let factor = self.decay.powi(self.interval << raises.min(RAISES));
+        let next = self.clamp(lambda.max(T::EPSILON * T::EPSILON) / factor);
+        (raises < RAISES && next > lambda).then_some(next)
+    }
+
+    /// Whether a step is kept after which the loss is `after`: it must fall, and the longer a step
+    /// is than the parameters, the nearer to where the model says. `lengths`: squared, of the step
+    /// and of the parameters. A model that is exact vouches for any length.
+    pub(crate) fn keeps(before: T, after: T, ratio: T, lengths: (T, T)) -> bool {
+        let error = (ratio - T::ONE).abs();
+        let short = lengths.0 <= lengths.1;
+        let near = T::of(16.0) * error;
+        after < before && (short || error < T::of(1e-3) || near * near * lengths.0 <= lengths.1)
+    }
+
     /// The damping that follows `lambda` at a reduction ratio.
     pub fn adapt(&self, lambda: T, ratio: T) -> T {
         let factor = self.decay.powi(self.interval);
@@ -57,7 +98,7 @@ impl<T: Real> Schedule<T> {
         } else {
             lambda / factor
         };
-        next.max(self.min).min(self.max)
+        self.clamp(next)
     }
 }
 
@@ -91,6 +132,37 @@ mod tests {
         assert_eq!(s.adapt(1e8, -1.0), 1e8);
         assert!(s.due(5) && s.due(10) && !s.due(7));
         assert!(!Schedule { interval: 0, ..s }.due(5));
+        assert!(!s.measured(6) && s.with_measure(3).measured(6) && s.with_measure(0).measured(10));
+    }
+
+    #[test]
+    fn raises_square_and_end_at_the_bound_from_any_damping() {
+        let s = Schedule::<f64>::standard();
+        for (s, most) in [(s, 10), (Schedule::new(0.95, 5), 13), (Schedule::new(0.999_999, 1), 16)]
+        {
+            for start in [0.0, 1e-300, 1e-15, 1.0] {
+                let (mut lambda, mut raises) = (start, 0);
+                while let Some(higher) = s.raise(lambda, raises) {
+                    assert!(higher > lambda && higher <= s.max);
+                    (lambda, raises) = (higher, raises + 1);
+                }
+                assert!(raises <= most, "{start}: {raises}");
+            }
+        }
+        let w = 0.95_f64.powi(5);
+        assert!((s.raise(1.0, 1).unwrap() * w * w - 1.0).abs() < 1e-14);
+        assert_eq!(s.raise(1e8, 0), None);
+    }
+
+    #[test]
+    fn the_longer_a_step_the_nearer_to_the_model() {
+        let keeps = |after, ratio, length| Schedule::keeps(1.0, after, ratio, (length, 1.0));
+        assert!(keeps(0.9, 0.1, 1.0) && !keeps(1.0, 0.9, 1.0) && !keeps(f64::NAN, 1.0, 1.0));
+        assert!(keeps(0.9, 0.95, 1.01) && !keeps(0.9, 0.9, 1.01));
+        assert!(keeps(0.9, 0.9999, 1e9) && !keeps(0.9, 0.99, 1e9));
+        assert!(!keeps(0.9, f64::NAN, 2.0));
+        let from_zero = Schedule::keeps(1.0, 0.5, 1.0 + 1e-6, (4.0, 0.0));
+        assert!(from_zero, "an exact model vouches for any length");
     }
 
     #[test]

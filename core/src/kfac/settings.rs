@@ -183,6 +183,9 @@ pub struct Report<T> {
     pub coefficients: (T, T),
     /// lambda for the next step.
     pub damping: T,
-    /// Whether the parameters moved. They do not where the loss would not be finite.
+    /// Whether the parameters moved. They do not where no damping gives a step that the loss
+    /// agrees on.
     pub moved: bool,
+    /// How often the damping was raised within the step.
+    pub raises: u32,
 }

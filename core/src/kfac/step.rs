@@ -12,7 +12,8 @@
 
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
-use crate::error::ShapeError;
+use super::kronecker::check_pivots;
+use crate::error::{LinalgError, ShapeError};
 use crate::linalg::{Stacked, gemm_nt, syrk_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::layer::{max_outputs, outputs};
@@ -186,11 +187,11 @@ fn layer_step<T: Real>(
     let split = Split::new(lambda, damping, over_v.a().as_ref(), over_w.a().as_ref())?;
     over_v.a().add_diagonal(split.input);
     over_w.a().add_diagonal(split.output);
-    over_v.solve().map_err(KfacError::of(Side::Input))?;
-    over_w.b().copy_transposed(over_v.b().into_ref());
-    over_w.solve().map_err(KfacError::of(Side::Output))?;
-
     let step = step.part_mut(dense.offset..);
+    solve(&mut over_v, step).map_err(KfacError::of(Side::Input))?;
+    over_w.b().copy_transposed(over_v.b().into_ref());
+    solve(&mut over_w, step).map_err(KfacError::of(Side::Output))?;
+
     let (weights, bias) = step.cut_mut(dense.layer.inputs * m);
     let (mut weights, mut bias) = (weights.iter_mut(), bias.iter_mut());
     for d in over_w.b().into_ref().columns() {
@@ -199,6 +200,16 @@ fn layer_step<T: Real>(
         bias.by_ref().zip(d).for_each(|(b, d)| *b = *d);
     }
     Ok(())
+}
+
+/// `B := B A^-1`, with pivots that are more than rounding; the diagonal waits in the layer's step,
+/// which is not written yet.
+#[inline(never)]
+fn solve<T: Real>(over: &mut Stacked<'_, T>, step: &mut [T]) -> Result<(), LinalgError> {
+    let a = over.a().into_ref();
+    step.iter_mut().zip(a.diagonal()).for_each(|(to, a)| *to = *a);
+    over.solve()?;
+    check_pivots(over.a().into_ref(), step.iter().copied())
 }
 
 /// The samples' gradients, in `to`; the vectors of the type-2 Fisher stay in `g`.
