@@ -1,9 +1,9 @@
 //! K-FAC and EKFAC from networks, against curvlinops and against each other.
 
 use nanocurv::kfac::{self, Bias, Damping, Ekfac, Factors, Fisher, Weights};
-use nanocurv::linalg;
 use nanocurv::network::{Activation, Mlp, Scale};
 use nanocurv::random::Rng;
+use nanocurv::{Real, linalg};
 use nanocurv_tests::reference::{CASES, Case, dense, distance, relative_error};
 use nanocurv_tests::{mat, mat_mut};
 
@@ -407,4 +407,57 @@ fn the_gradient_and_the_diagonal_are_autograds() {
         let expected: Vec<f64> = (0..n).map(|i| ggn[i * (n + 1)]).collect();
         assert!(relative_error(&diagonal, &expected) < TOLERANCE, "{name}");
     }
+}
+
+/// A rank-one A and a full G.
+fn deficient<T: Real>() -> ([T; 9], [T; 4]) {
+    let a = [1.0, 2.0, 3.0];
+    (core::array::from_fn(|k| T::of(a[k % 3] * a[k / 3] / 7.0)), [2.0, 0.3, 0.3, 1.0].map(T::of))
+}
+
+#[test]
+fn a_rank_deficient_factor_with_damping_within_its_rounding_is_refused_at_every_scale() {
+    fn check<T: Real>() {
+        let (a, g) = deficient::<T>();
+        for scale in [1e-8, 1.0, 1e8] {
+            let (s, rounding) = (T::of(scale), T::EPSILON.to_f64() * scale);
+            let a = a.map(|v| s * v);
+            let block = kfac::Kronecker::new(mat(&a, 3, 3), mat(&g, 2, 2)).unwrap();
+            let solve = |damping: f64| {
+                let (mut v, mut scratch) = ([T::ONE; 6], [T::ZERO; 9]);
+                // The split that puts all of it on A.
+                let lambda = T::of(damping);
+                let split = block.split(lambda, kfac::Damping::Same).unwrap();
+                block.solve(split, mat_mut(&mut v, 3, 2), &mut scratch)
+            };
+            let refused = solve(0.1 * rounding).unwrap_err();
+            assert!(
+                matches!(refused, kfac::KfacError::Factor { side: kfac::Side::Input, .. }),
+                "{refused}"
+            );
+            assert!(solve(100.0 * rounding).is_ok());
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
+#[test]
+fn the_eigenvalues_of_a_rank_deficient_factor_are_zero_where_it_is_nothing() {
+    fn check<T: Real>() {
+        let (a, g) = deficient::<T>();
+        let block = kfac::Kronecker::new(mat(&a, 3, 3), mat(&g, 2, 2)).unwrap();
+        let mut storage = [T::ZERO; kfac::eigen_len(3, 2)];
+        let mut scratch = [T::ZERO; kfac::eigen_scratch(3, 2)];
+        let eigen = block.eigen(&mut storage, &mut scratch).unwrap();
+        let largest = eigen.input().0[2].to_f64();
+        assert!((largest - 2.0).abs() < 1e-5, "{largest}");
+        let rounding = T::EPSILON.to_f64() * largest;
+        assert!(eigen.input().0[..2].iter().all(|v| *v == T::ZERO || v.to_f64() > rounding));
+        let mut v = [T::ONE; 6];
+        let refused = eigen.solve(T::ZERO, mat_mut(&mut v, 3, 2), &mut scratch);
+        assert!(refused.is_err() || eigen.input().0[0] > T::ZERO);
+    }
+    check::<f32>();
+    check::<f64>();
 }

@@ -334,23 +334,26 @@ pub(crate) fn factor<'s, T: Real>(
     l.copy_from(factor);
     l.add_diagonal(damping);
     ldlt(l.reborrow()).map_err(KfacError::of(side))?;
-    let damped = factor.diagonal().map(|a| *a + damping);
-    check_pivots(l.as_ref(), damped).map_err(KfacError::of(side))?;
+    check_pivots(l.as_ref(), factor.diagonal(), damping).map_err(KfacError::of(side))?;
     Ok(l.into_ref())
 }
 
-/// `Ok` if every pivot of a factorisation is more than the rounding of the diagonal entry that the
-/// columns before were taken from: what is left of it otherwise says nothing of the matrix.
+/// `Ok` if every pivot of a factorisation is more than the rounding of the diagonal entry, `damping`
+/// added, that the columns before were taken from: what is left of it otherwise says nothing of
+/// the matrix.
 #[inline]
-pub(crate) fn check_pivots<T: Real>(
+pub(crate) fn check_pivots<'d, T: Real>(
     l: Mat<'_, T>,
-    diagonal: impl Iterator<Item = T>,
+    diagonal: impl Iterator<Item = &'d T>,
+    damping: T,
 ) -> Result<(), LinalgError> {
     let rounding = T::EPSILON * T::from_usize(l.rows());
-    match l.diagonal().zip(diagonal).position(|(d, a)| *d <= rounding * a) {
-        Some(pivot) => Err(LinalgError::NotPositive { pivot: size(pivot) }),
-        None => Ok(()),
+    for (k, (d, a)) in l.diagonal().zip(diagonal).enumerate() {
+        if *d <= rounding * (*a + damping) {
+            return Err(LinalgError::NotPositive { pivot: size(k) });
+        }
     }
+    Ok(())
 }
 
 #[inline]

@@ -198,14 +198,15 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
             };
             self.update.fill(T::ZERO);
             let lambda = self.progress.damping;
-            // More damping does not help a step that is too short to change a parameter.
-            let short = failed.is_ok() && *parts.delta == *theta;
+            // More damping does not help a step that is too short to change a parameter; less may.
+            let descends = matches!(failed, Ok(report) if report.predicted < T::ZERO);
+            let short = descends && *parts.delta == *theta;
             match schedule.and_then(|schedule| schedule.raise(lambda, raises)) {
                 Some(higher) if !short => self.progress.damping = higher,
                 _ => {
                     let mut report = failed?;
                     self.progress.damping = start;
-                    report.ratio = if short && raises == 0 { T::ONE } else { T::NAN };
+                    report.ratio = if short { T::ONE } else { T::NAN };
                     break report;
                 }
             }
@@ -226,6 +227,7 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
 
     /// A step at the damping as it is, into `delta` as parameters; the first learns from the batch
     /// too. Whether they are to be kept is the report's `moved`.
+    #[inline(always)]
     fn attempt(
         &mut self,
         net: &Architecture<'_, T>,
@@ -243,17 +245,19 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
             let here = net.at(theta)?;
             let mut batch = Batch::record(&here, x, &mut Scratch::new(&mut **pass, 0)?)?;
             let before = c * loss.value(batch.f, targets)?;
+            let again = first.is_none();
             if let Some(fisher) = first {
                 loss.gradient(batch.f, targets, batch.seed())?;
                 gradient.fill(T::ZERO);
                 batch.add_gradient(c, gradient)?;
                 self.learn(&mut batch, targets, fisher, work)?;
-            } else if R::INVERSE == Inverse::Factored {
-                self.damp(layers)?;
+            }
+            if R::INVERSE == Inverse::Factored && (again || self.refreshes()) {
+                let (lambda, split) = (self.progress.damping, self.settings.damping);
+                Factors::new(layers, self.factors)?.preconditioner(lambda, split, self.inverse)?;
             }
             delta.copy_from_slice(gradient);
             self.precondition(layers, delta, work)?;
-            NonFiniteError::check("direction", delta)?;
             self.advance(&mut batch, targets, c, before, gradient, delta, work)?
         };
         NonFiniteError::check("update", self.update)?;
@@ -278,7 +282,7 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         Ok(report)
     }
 
-    /// Mixes the batch's statistics into the factors and refreshes the inverse when due.
+    /// Mixes the batch's statistics into the factors and refreshes the eigenbases when due.
     fn learn(
         &mut self,
         batch: &mut Batch<'_, T>,
@@ -300,10 +304,9 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
             let keep = if pass == 0 { weights.keep } else { T::ONE };
             add_outputs(batch, keep, share * weights.output, factors)
         })?;
-        let due = self.progress.steps.checked_rem(self.settings.refresh).unwrap_or(0) == 0;
+        let due = self.refreshes();
         let factors = Factors::new(layers, self.factors)?;
         match R::INVERSE {
-            Inverse::Factored if due => self.damp(layers)?,
             Inverse::Exact if due => {
                 factors.eigen(self.inverse, work)?;
             }
@@ -318,12 +321,9 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         Ok(())
     }
 
-    /// Damps the factors and factors them.
-    fn damp(&mut self, layers: &[Layer]) -> Result<(), KfacError> {
-        let lambda = self.progress.damping;
-        let factors = Factors::new(layers, self.factors)?;
-        factors.preconditioner(lambda, self.settings.damping, self.inverse)?;
-        Ok(())
+    /// Whether the inverse is due.
+    fn refreshes(&self) -> bool {
+        self.progress.steps.checked_rem(self.settings.refresh).unwrap_or(0) == 0
     }
 
     /// `v := K_damped^-1 v`

@@ -10,8 +10,8 @@ use super::damping::{Damping, Split, check};
 use super::eigen::{Eigen, Shift, eigen_len, eigen_scratch};
 use super::error::{KfacError, Side};
 use super::factors::{Bias, Factors, Part, Place, Places, check_vector, max_block};
-use super::kronecker::{FactoredBlock, check_pivots, factor};
-use crate::error::ShapeError;
+use super::kronecker::{FactoredBlock, factor};
+use crate::error::{LinalgError, ShapeError, size};
 use crate::linalg::ldlt_solve_right;
 use crate::matrix::{Mat, MatMut};
 use crate::network::Layer;
@@ -102,8 +102,14 @@ fn bias_factor<T: Real>(
     l.scale(square);
     l.add_diagonal(lambda);
     crate::linalg::ldlt(l.reborrow()).map_err(KfacError::of(Side::Output))?;
-    let damped = g.diagonal().map(|g| square * *g + lambda);
-    check_pivots(l.as_ref(), damped).map_err(KfacError::of(Side::Output))
+    let (rounding, d) = (T::EPSILON * T::from_usize(m), l.as_ref());
+    let noise = |(d, g): (&T, &T)| *d <= rounding * (square * *g + lambda);
+    match d.diagonal().zip(g.diagonal()).position(noise) {
+        Some(pivot) => {
+            Err(KfacError::of(Side::Output)(LinalgError::NotPositive { pivot: size(pivot) }))
+        }
+        None => Ok(()),
+    }
 }
 
 impl<'a, T: Real> Preconditioner<'a, T> {
@@ -117,8 +123,8 @@ impl<'a, T: Real> Preconditioner<'a, T> {
             Some(data) => Ok(Self { layers, bias, data }),
             None => Err(ShapeError {
                 what: "preconditioner",
-                needed: crate::error::size(len),
-                found: crate::error::size(data.len()),
+                needed: size(len),
+                found: size(data.len()),
             }),
         }
     }

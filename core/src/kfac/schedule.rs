@@ -85,7 +85,8 @@ impl<T: Real> Schedule<T> {
         let error = (ratio - T::ONE).abs();
         let short = lengths.0 <= lengths.1;
         let near = T::of(16.0) * error;
-        after < before && (short || error < T::of(1e-3) || near * near * lengths.0 <= lengths.1)
+        after < before
+            && (short || error < T::EPSILON * T::of(256.0) || near * near * lengths.0 <= lengths.1)
     }
 
     /// The damping that follows `lambda` at a reduction ratio.
@@ -159,7 +160,7 @@ mod tests {
         let keeps = |after, ratio, length| Schedule::keeps(1.0, after, ratio, (length, 1.0));
         assert!(keeps(0.9, 0.1, 1.0) && !keeps(1.0, 0.9, 1.0) && !keeps(f64::NAN, 1.0, 1.0));
         assert!(keeps(0.9, 0.95, 1.01) && !keeps(0.9, 0.9, 1.01));
-        assert!(keeps(0.9, 0.9999, 1e9) && !keeps(0.9, 0.99, 1e9));
+        assert!(keeps(0.9, 1.0 - 1e-14, 1e30) && !keeps(0.9, 0.9999, 1e12));
         assert!(!keeps(0.9, f64::NAN, 2.0));
         let from_zero = Schedule::keeps(1.0, 0.5, 1.0 + 1e-6, (4.0, 0.0));
         assert!(from_zero, "an exact model vouches for any length");

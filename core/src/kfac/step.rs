@@ -209,7 +209,7 @@ fn solve<T: Real>(over: &mut Stacked<'_, T>, step: &mut [T]) -> Result<(), Linal
     let a = over.a().into_ref();
     step.iter_mut().zip(a.diagonal()).for_each(|(to, a)| *to = *a);
     over.solve()?;
-    check_pivots(over.a().into_ref(), step.iter().copied())
+    check_pivots(over.a().into_ref(), step.iter(), T::ZERO)
 }
 
 /// The samples' gradients, in `to`; the vectors of the type-2 Fisher stay in `g`.

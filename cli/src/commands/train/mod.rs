@@ -22,7 +22,8 @@ use options::OptimizerArgs;
 #[command(
     after_help = "Result: `iteration` and `loss` (of all training samples, before the step of that \
 number), with --validation `validation_loss`, with class labels `accuracy`, with kfac and ekfac \
-`damping`; in JSON also `best_iteration` and `best_loss`. --out holds the parameters under \
+`damping`; in JSON also `best_iteration` and `best_loss`. Notes say how many steps had to raise \
+their damping, and that a run has made no progress. --out holds the parameters under \
 PyTorch's names, and in its metadata what --resume needs to go on bit for bit. Ctrl-C and SIGTERM \
 write the best parameters so far and exit 130 and 143; a loss that is no longer finite exits 2.
 
@@ -148,6 +149,20 @@ impl Verb for Args {
             let optimizer = settings.optimizer.optimizer.name();
             picture::figure(&trained.curve, optimizer).write(path)?;
             session.note(&format!("wrote {}", path.display()));
+        }
+        if trained.raised > 0 {
+            session.note(&format!(
+                "the damping was raised within {} of the steps: with less, the loss did not fall \
+                 as the model said",
+                trained.raised
+            ));
+        }
+        if let Some(row) = trained.curve.no_progress_since() {
+            session.note(&format!(
+                "no progress: the loss has not fallen since iteration {}, where it was {:e}; this \
+                 is as far as it goes, or another --seed, --damping or --learning-rate is needed",
+                row.iteration, row.training.loss
+            ));
         }
         let report = report(&trained.curve, &checkpoint.best, session.global.format);
         let outcome = session.finish(report, &OutputArgs::default(), None)?;

@@ -32,6 +32,15 @@ impl Curve {
         &self.rows
     }
 
+    /// The row that the loss of training has not fallen below since, by more than its last digits,
+    /// if that is the last half of the curve or more: a run that makes no progress.
+    pub fn no_progress_since(&self) -> Option<&Row> {
+        let (first, last) = (self.rows.first()?.iteration, self.rows.last()?.iteration);
+        let least = self.rows.iter().map(|row| row.training.loss).fold(f64::INFINITY, f64::min);
+        let since = self.rows.iter().find(|row| row.training.loss <= least * (1.0 + 1e-6))?;
+        (last > first && 2 * since.iteration <= first + last).then_some(since)
+    }
+
     /// A column, if every row has a number for it.
     fn column(&self, of: impl Fn(&Row) -> Option<f64>) -> Option<Vec<f64>> {
         self.rows.iter().map(of).collect()
@@ -52,5 +61,27 @@ impl Curve {
         .into_iter()
         .filter_map(|(name, values)| Some((name, values?)))
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_progress_is_half_a_curve_without_a_lower_loss() {
+        let since = |losses: &[f64]| {
+            let mut curve = Curve::default();
+            for (iteration, loss) in losses.iter().enumerate() {
+                let training = Score { loss: *loss, accuracy: None };
+                curve.push(Row { iteration, training, validation: None, damping: f64::NAN });
+            }
+            curve.no_progress_since().map(|row| row.iteration)
+        };
+        assert_eq!(since(&[3.0, 2.0, 1.0]), None);
+        assert_eq!(since(&[3.0, 5.0, 0.5, 0.5, 0.5]), Some(2));
+        assert_eq!(since(&[3.0, 5.0, 0.5, 0.5, 0.4]), None);
+        assert_eq!(since(&[1.0, 2.0]), Some(0));
+        assert_eq!(since(&[1.0]), None);
     }
 }

@@ -90,6 +90,7 @@ impl<T: Float> Minimizer<T> {
                 };
                 let kfac = settings.kfac(loss, reduction);
                 let damping = T::of(settings.damping.unwrap_or(DAMPING));
+                let damping = kfac.schedule.map_or(damping, |schedule| schedule.clamp(damping));
                 let progress = Progress::start(damping, kfac.decay);
                 let fisher = settings.fisher.unwrap_or(FisherKind::TypeTwo);
                 (
@@ -109,7 +110,7 @@ impl<T: Float> Minimizer<T> {
         }
     }
 
-    /// One step on a batch.
+    /// One step on a batch; whether K-FAC had to raise its damping within it.
     ///
     /// # Errors
     /// The core's: parameters, gradient or update are no longer finite.
@@ -118,7 +119,7 @@ impl<T: Float> Minimizer<T> {
         net: &Architecture<'_, T>,
         theta: &mut [T],
         batch: &Data<T>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let (x, y) = (batch.inputs()?, batch.targets.core()?);
         let Self { rule, state, scratch, gradient: g, loss, reduction } = self;
         let mut descend = || -> Result<()> {
@@ -131,7 +132,7 @@ impl<T: Float> Minimizer<T> {
             Rule::Sgd { rate, momentum } => {
                 descend()?;
                 Sgd::new(*rate, *momentum, state).step(theta, g)?;
-                Ok(())
+                Ok(false)
             }
             Rule::Adam { rate, progress } => {
                 descend()?;
@@ -139,7 +140,7 @@ impl<T: Float> Minimizer<T> {
                 adam.progress = *progress;
                 adam.step(theta, g)?;
                 *progress = adam.progress;
-                Ok(())
+                Ok(false)
             }
             Rule::Kfac { settings, progress, inverse, fisher, seed } => {
                 let mut rng = generator(*seed, STEPS + u64::from(progress.steps));
@@ -207,9 +208,10 @@ fn kfac_step<T: Float, R: Representation>(
     batch: &Data<T>,
     fisher: Fisher<'_>,
     scratch: &mut [T],
-) -> Result<()> {
+) -> Result<bool> {
     let mut optimizer = kfac::Optimizer::<T, R>::new(net.layers(), settings, *progress, state)?;
-    optimizer.step(net, theta, batch.inputs()?, batch.targets.core()?, fisher, scratch)?;
+    let (x, y) = (batch.inputs()?, batch.targets.core()?);
+    let report = optimizer.step(net, theta, x, y, fisher, scratch)?;
     *progress = optimizer.progress;
-    Ok(())
+    Ok(report.raises > 0)
 }

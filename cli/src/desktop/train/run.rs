@@ -25,6 +25,8 @@ pub struct Trained<T> {
     pub checkpoint: Checkpoint<T>,
     /// Whether it was asked to stop before its end.
     pub interrupted: bool,
+    /// The steps within which K-FAC had to raise its damping.
+    pub raised: usize,
 }
 
 /// What training works on.
@@ -72,6 +74,7 @@ pub fn train<T: Float>(
     let every = settings.every.unwrap_or(batches.per_epoch());
     let mut curve = Curve::default();
     let (mut limit, mut interrupted) = (f64::INFINITY, work.advance(0).is_err());
+    let mut raised = 0;
     loop {
         let stop = iteration >= settings.iterations || interrupted;
         if stop || iteration % every == 0 {
@@ -95,15 +98,16 @@ pub fn train<T: Float>(
         if stop {
             break;
         }
-        minimizer.step(&problem.net, &mut theta, &batches.get(iteration)).with_context(|| {
+        let step = minimizer.step(&problem.net, &mut theta, &batches.get(iteration));
+        raised += usize::from(step.with_context(|| {
             format!("training diverged at iteration {iteration}; {}", settings.advice())
-        })?;
+        })?);
         iteration += 1;
         interrupted = work.advance(1).is_err();
     }
     let interrupted = interrupted && iteration < settings.iterations;
     let checkpoint = Checkpoint { iteration, theta, memory: minimizer.memory(), best };
-    Ok(Trained { curve, checkpoint, interrupted })
+    Ok(Trained { curve, checkpoint, interrupted, raised })
 }
 
 fn diverged(what: String, settings: &TrainSettings) -> Error {

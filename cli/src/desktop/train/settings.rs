@@ -170,7 +170,10 @@ impl OptimizerSettings {
         let paper = Schedule::<T>::standard();
         let decay = T::of(self.damping_decay.unwrap_or(DAMPING_DECAY));
         let interval = self.damping_interval.unwrap_or(paper.interval);
-        settings.with_schedule(Schedule::new(decay, interval).with_bounds(paper.min, paper.max))
+        let schedule = Schedule::new(decay, interval).with_bounds(paper.min, paper.max);
+        // Here a forward pass more is cheap, and no step is kept that raises its batch's loss.
+        let minimum = self.learning_rate.is_none();
+        settings.with_schedule(if minimum { schedule.with_measure(1) } else { schedule })
     }
 }
 
