@@ -410,11 +410,11 @@ fn a_measured_step_between_others_does_not_raise_the_loss() {
 
 #[test]
 fn a_damping_that_is_far_too_large_comes_down_again() {
-    // No parameter changes in its last bit at 1e30: without a way down this is a stall too.
+    // No parameter changes in its last bit at 1e12: without a way down this is a stall too.
     let problem = exponential::<f32>(5);
-    let schedule = Schedule::new(0.1, 1).with_bounds(1e-8, 1e30);
+    let schedule = Schedule::new(0.1, 1).with_bounds(1e-8, 1e12);
     let settings = Settings::standard(Loss::Mse).with_schedule(schedule);
-    let (_, reports) = problem.train::<Exact>(settings, 1e30, 300, 100);
-    assert!(!reports[0].moved && reports[0].damping < 1e30, "{:?}", reports[0]);
+    let (_, reports) = problem.train::<Exact>(settings, 1e12, 300, 100);
+    assert!(!reports[0].moved && reports[0].damping < 1e12, "{:?}", reports[0]);
     assert!(reports[299].loss < 1e-6, "{:?}", reports[299]);
 }
