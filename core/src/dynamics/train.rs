@@ -213,7 +213,9 @@ impl<'a, T: Real> TwoLayer<'a, T> {
                 }
             }
         }
-        self.total.iter_mut().zip(self.sums.iter()).for_each(|(total, sums)| *total = sum(sums));
+        for (total, [a, b, c, d, e, f, g, h]) in self.total.iter_mut().zip(self.sums.iter()) {
+            *total = ((*a + *e) + (*c + *g)) + ((*b + *f) + (*d + *h));
+        }
     }
 
     /// The total weight `w = W1^T w2^T` (`d`).
