@@ -243,7 +243,7 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         let c = *c;
         let mut report = {
             let here = net.at(theta)?;
-            let mut batch = Batch::record(&here, x, &mut Scratch::new(&mut **pass, 0)?)?;
+            let mut batch = Batch::record(&here, x, &mut Scratch::new(pass, 0)?)?;
             let before = c * loss.value(batch.f, targets)?;
             let again = first.is_none();
             if let Some(fisher) = first {
@@ -268,8 +268,8 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         if let Some(schedule) = schedule
             && (lengths.0 > lengths.1 || schedule.measured(self.progress.steps.wrapping_add(1)))
         {
-            let after = net.at(&**delta).map_err(KfacError::from).and_then(|there| {
-                let mut rest = Scratch::new(&mut **pass, 0)?;
+            let after = net.at(delta).map_err(KfacError::from).and_then(|there| {
+                let mut rest = Scratch::new(pass, 0)?;
                 let mut f = rest.matrix(there.outputs(), samples)?;
                 forward(&there, x, f.reborrow(), rest.rest())?;
                 Ok(c * loss.value(f.as_ref(), targets)?)
