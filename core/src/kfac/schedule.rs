@@ -162,7 +162,7 @@ mod tests {
         assert!(keeps(0.9, 0.95, 1.01) && !keeps(0.9, 0.9, 1.01));
         assert!(keeps(0.9, 1.0 - 1e-14, 1e30) && !keeps(0.9, 0.9999, 1e12));
         assert!(!keeps(0.9, f64::NAN, 2.0));
-        let from_zero = Schedule::keeps(1.0, 0.5, 1.0 + 1e-6, (4.0, 0.0));
+        let from_zero = Schedule::keeps(1.0, 0.5, 1.0 + 1e-14, (4.0, 0.0));
         assert!(from_zero, "an exact model vouches for any length");
     }
 
