@@ -11,6 +11,7 @@ use super::product::sweep_scratch;
 use super::structured::each_tile;
 use super::submatrix::check_list;
 use super::tile_point::{TilePoint, tile_scratch};
+use crate::error::NonFiniteError;
 use crate::matrix::MatMut;
 use crate::network::Layer;
 use crate::scalar::Real;
@@ -62,7 +63,8 @@ pub fn submatrix<'a, T: Real>(
     each_tile(risk, curvature, scratch, |tile, _, scratch| {
         tile.entries(layers, (rows, cols), false, out.reborrow(), scratch)?;
         tile.entries(layers, (cols, rows), true, out.reborrow(), scratch)
-    })
+    })?;
+    Ok(NonFiniteError::check_matrix("sub-matrix", out.as_ref())?)
 }
 
 impl<T: Real> TilePoint<'_, T> {

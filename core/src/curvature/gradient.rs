@@ -11,7 +11,7 @@ use super::point::{Point, point_len};
 use super::product::add_gradient;
 use super::risk::Risk;
 use super::tangent::backward;
-use crate::error::ShapeError;
+use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
 use crate::matrix::MatMut;
 use crate::network::{Layer, Order, layer};
@@ -69,7 +69,10 @@ pub fn gradient<T: Real>(
             add_gradient(dense, point.input(dense.index), g, out)
         })?;
     }
-    Ok(risk.scale() * sum)
+    let loss = risk.scale() * sum;
+    NonFiniteError::check("loss", &[loss])?;
+    NonFiniteError::check("gradient", out)?;
+    Ok(loss)
 }
 
 /// The gradient as a P x 1 operator: `v -> v dL/dtheta`, `u -> <dL/dtheta, u>`.

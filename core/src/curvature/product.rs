@@ -13,6 +13,7 @@ use super::error::CurvatureError;
 use super::point::{Point, point_len};
 use super::risk::{Batch, Risk};
 use super::tangent::{Bend, Tangent, backward, tangent_len};
+use crate::error::NonFiniteError;
 use crate::linalg::{axpy, dot, gemm_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Layer, Loss, Order, layer};
@@ -256,7 +257,8 @@ pub(crate) fn product<T: Real>(
 ) -> Result<(), CurvatureError> {
     risk.check_vector(v, out)?;
     out.fill(T::ZERO);
-    Tile::all(risk, curvature).try_for_each(|tile| tile.accumulate(risk, v, out, scratch))
+    Tile::all(risk, curvature).try_for_each(|tile| tile.accumulate(risk, v, out, scratch))?;
+    Ok(NonFiniteError::check("product", out)?)
 }
 
 /// The generator that [`Curvature::MonteCarloFisher`] draws with for one sample, counted over all

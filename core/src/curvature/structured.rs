@@ -20,6 +20,7 @@ use super::hessian::RiskCurvature;
 use super::product::Curvature;
 use super::risk::Risk;
 use super::tile_point::{Columns, Rows};
+use crate::error::NonFiniteError;
 use crate::matrix::MatMut;
 use crate::network::{DenseLayer, Layer};
 use crate::scalar::Real;
@@ -96,7 +97,7 @@ pub fn dense<'a, T: Real>(
         Ok(())
     })?;
     out.mirror_lower();
-    Ok(())
+    Ok(NonFiniteError::check_matrix("curvature", out.as_ref())?)
 }
 
 /// Linearises tile after tile and hands it on, with the rest of the scratch.
@@ -176,5 +177,6 @@ pub fn block<'a, T: Real>(
             tile.columns(unit, Rows::Of(others), to, scratch)?;
         }
         Ok(())
-    })
+    })?;
+    Ok(NonFiniteError::check_matrix("block", out.as_ref())?)
 }

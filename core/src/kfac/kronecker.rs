@@ -166,7 +166,7 @@ impl<'a, T: Real> Kronecker<'a, T> {
         w.add_scaled(split.input, v.as_ref());
         gemm(self.renorm, w.as_ref(), self.output, T::ZERO, v.reborrow())?;
         v.add_scaled(self.renorm * split.output, w.as_ref());
-        Ok(())
+        finite(v)
     }
 
     /// `V := C A V G + lambda V`. `scratch`: [`apply_scratch`].
@@ -176,13 +176,14 @@ impl<'a, T: Real> Kronecker<'a, T> {
     pub fn apply_exact(
         &self,
         lambda: T,
-        v: MatMut<'_, T>,
+        mut v: MatMut<'_, T>,
         scratch: &mut [T],
     ) -> Result<(), KfacError> {
         self.check(v.as_ref())?;
         check(lambda)?;
         let w = left_product(self.input, v.as_ref(), scratch)?;
-        Ok(gemm(self.renorm, w.as_ref(), self.output, lambda, v)?)
+        gemm(self.renorm, w.as_ref(), self.output, lambda, v.reborrow())?;
+        finite(v)
     }
 
     /// `V := 1/C (A + a I)^-1 V (G + g I)^-1`, one factor after the other through the same
@@ -203,7 +204,7 @@ impl<'a, T: Real> Kronecker<'a, T> {
         let l = factor(self.output, split.output, Side::Output, scratch)?;
         ldlt_solve_right(l, v.reborrow())?;
         scale(&mut v, T::ONE / self.renorm);
-        Ok(())
+        finite(v)
     }
 
     /// A triangular root of the damped block on V. `scratch`: [`root_scratch`].
@@ -308,6 +309,11 @@ impl<T: Real> FactoredBlock<'_, T> {
         let (n, m) = (T::from_usize(self.input.rows()), T::from_usize(self.output.rows()));
         m * ldlt_logdet(self.input) + n * ldlt_logdet(self.output) + n * m * self.renorm.ln()
     }
+}
+
+/// `Ok` if the result holds no infinity and no NaN.
+fn finite<T: Real>(v: MatMut<'_, T>) -> Result<(), KfacError> {
+    Ok(NonFiniteError::check_matrix("result", v.into_ref())?)
 }
 
 /// `left V` in the scratch.

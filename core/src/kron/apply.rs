@@ -136,7 +136,9 @@ impl<T: Real> Kron<'_, T> {
         };
         x.check(("x rows", "x columns"), p.cols(), q.cols())?;
         y.as_ref().check(("y rows", "y columns"), p.rows(), q.rows())?;
-        two_sided(p, x, q, false, T::ZERO, y, scratch)
+        let mut y = y;
+        two_sided(p, x, q, false, T::ZERO, y.reborrow(), scratch)?;
+        Ok(NonFiniteError::check_matrix("y", y.as_ref())?)
     }
 
     /// `Y = (A (x) B) X + beta Y`, or with the transpose.
@@ -162,6 +164,6 @@ impl<T: Real> Kron<'_, T> {
             let (x, y) = (Mat::of(x, l, n), MatMut::of(y, k, m));
             two_sided(b, x, a, transpose, beta, y, scratch)?;
         }
-        Ok(())
+        Ok(NonFiniteError::check_matrix("y", y.as_ref())?)
     }
 }

@@ -74,7 +74,7 @@ impl<'s, T: Real> KronLu<'s, T> {
             lu_solve(self.right, self.right_pivots, x.reborrow())?;
             lu_solve_right_transpose(self.left, self.left_pivots, x)?;
         }
-        Ok(())
+        finite(x)
     }
 
     /// The same on a matrix, row-major order: `X := A^-1 X B^-T` for X: m x k, in place.
@@ -84,7 +84,8 @@ impl<'s, T: Real> KronLu<'s, T> {
     pub fn solve_matrix(&self, mut x: MatMut<'_, T>) -> Result<(), KronError> {
         check_matrix(self.left, self.right, x.as_ref())?;
         lu_solve(self.left, self.left_pivots, x.reborrow())?;
-        Ok(lu_solve_right_transpose(self.right, self.right_pivots, x)?)
+        lu_solve_right_transpose(self.right, self.right_pivots, x.reborrow())?;
+        finite(x)
     }
 
     /// Solves `(A (x) B)^T Y = X` for the columns of `x`, in place.
@@ -98,7 +99,7 @@ impl<'s, T: Real> KronLu<'s, T> {
             lu_solve_transpose(self.right, self.right_pivots, x.reborrow())?;
             lu_solve_right(self.left, self.left_pivots, x)?;
         }
-        Ok(())
+        finite(x)
     }
 
     /// The same on a matrix, row-major order: `X := A^-T X B^-1` for X: m x k, in place.
@@ -108,7 +109,8 @@ impl<'s, T: Real> KronLu<'s, T> {
     pub fn solve_transpose_matrix(&self, mut x: MatMut<'_, T>) -> Result<(), KronError> {
         check_matrix(self.left, self.right, x.as_ref())?;
         lu_solve_transpose(self.left, self.left_pivots, x.reborrow())?;
-        Ok(lu_solve_right(self.right, self.right_pivots, x)?)
+        lu_solve_right(self.right, self.right_pivots, x.reborrow())?;
+        finite(x)
     }
 
     /// The determinant of the product.
@@ -172,7 +174,7 @@ impl<'s, T: Real> KronLdlt<'s, T> {
             ldlt_solve(self.right, x.reborrow())?;
             ldlt_solve_right(self.left, x)?;
         }
-        Ok(())
+        finite(x)
     }
 
     /// The same on a matrix, row-major order: `X := A^-1 X B^-1` for X: m x k, in place.
@@ -182,7 +184,8 @@ impl<'s, T: Real> KronLdlt<'s, T> {
     pub fn solve_matrix(&self, mut x: MatMut<'_, T>) -> Result<(), KronError> {
         check_matrix(self.left, self.right, x.as_ref())?;
         ldlt_solve(self.left, x.reborrow())?;
-        Ok(ldlt_solve_right(self.right, x)?)
+        ldlt_solve_right(self.right, x.reborrow())?;
+        finite(x)
     }
 
     /// The determinant of the product (its sign is 1).
@@ -192,6 +195,11 @@ impl<'s, T: Real> KronLdlt<'s, T> {
             ((T::ONE, ldlt_logdet(self.right)), self.right.rows()),
         )
     }
+}
+
+/// `Ok` if the solution holds no infinity and no NaN.
+fn finite<T: Real>(x: MatMut<'_, T>) -> Result<(), KronError> {
+    Ok(NonFiniteError::check_matrix("solution", x.into_ref())?)
 }
 
 /// The sizes of the factors, if `x` fits them and is finite.

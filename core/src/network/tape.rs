@@ -9,7 +9,7 @@
 use super::activation::Jet;
 use super::layer::{self, Layer};
 use super::mlp::Mlp;
-use crate::error::{NetworkError, ShapeError, size};
+use crate::error::{NetworkError, NonFiniteError, ShapeError, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
@@ -253,5 +253,5 @@ fn run<T: Real>(
         }
         core::mem::swap(&mut here, &mut there);
     }
-    Ok(())
+    Ok(NonFiniteError::check_matrix("outputs", to.as_ref())?)
 }
