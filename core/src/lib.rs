@@ -21,6 +21,7 @@ pub mod ntk;
 pub mod random;
 pub mod scalar;
 pub mod scratch;
+pub mod store;
 
 pub use matrix::{Mat, MatMut};
 #[doc(no_inline)]

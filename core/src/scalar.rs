@@ -68,6 +68,11 @@ pub trait Real:
     /// The value in f64. For the desktop: on a target without a double-precision unit it links
     /// software conversion.
     fn to_f64(self) -> f64;
+    /// The bits, in the lower half of the word where they are 32: what [`store`](crate::store)
+    /// keeps of a number that stands alone.
+    fn to_word(self) -> u64;
+    /// The number of these bits.
+    fn from_word(word: u64) -> Self;
     /// `|x|`
     fn abs(self) -> Self;
     /// Neither infinite nor NaN.
@@ -178,6 +183,14 @@ macro_rules! real {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+            #[inline(always)]
+            fn to_word(self) -> u64 {
+                self.to_bits().into()
+            }
+            #[inline(always)]
+            fn from_word(word: u64) -> Self {
+                $t::from_bits(word as _)
             }
             #[inline(always)]
             fn abs(self) -> Self {

@@ -29,6 +29,16 @@ pub struct AdamProgress<T> {
 impl<T: Real> AdamProgress<T> {
     /// Before the first step.
     pub const START: Self = Self { power1: T::ONE, power2: T::ONE };
+
+    /// Its bits, for a [record](crate::store) beside the moments and the parameters.
+    pub fn to_words(&self) -> [u64; 2] {
+        [self.power1.to_word(), self.power2.to_word()]
+    }
+
+    /// What [`AdamProgress::to_words`] was taken from.
+    pub fn from_words([power1, power2]: [u64; 2]) -> Self {
+        Self { power1: T::from_word(power1), power2: T::from_word(power2) }
+    }
 }
 
 /// Adam. Its state is the moments and [`AdamProgress`]: save both to resume, start from zeros.

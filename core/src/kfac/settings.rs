@@ -166,6 +166,21 @@ impl<T: Real> Progress<T> {
     pub const fn start(damping: T, decay: T) -> Self {
         Self { damping, average: MovingAverage::new(decay), steps: 0 }
     }
+
+    /// Its bits, for a [record](crate::store) beside the state and the parameters.
+    pub fn to_words(&self) -> [u64; 5] {
+        let MovingAverage { decay, weight, count } = self.average;
+        let (count, steps) = (count.into(), self.steps.into());
+        [self.damping.to_word(), decay.to_word(), weight.to_word(), count, steps]
+    }
+
+    /// What [`Progress::to_words`] was taken from.
+    pub fn from_words(words: [u64; 5]) -> Self {
+        let [damping, decay, weight, count, steps] = words;
+        let (decay, weight) = (T::from_word(decay), T::from_word(weight));
+        let average = MovingAverage { decay, weight, count: count as u32 };
+        Self { damping: T::from_word(damping), average, steps: steps as u32 }
+    }
 }
 
 /// How a step went.

@@ -8,11 +8,12 @@ mod kron;
 mod laplace;
 mod linalg;
 mod ntk;
+mod store;
 
 use crate::Ledger;
 
 /// The rows of every family.
-pub const ROWS: [fn(&Ledger); 11] = [
+pub const ROWS: [fn(&Ledger); 12] = [
     linalg::linear_algebra,
     ntk::networks_and_kernels,
     kron::kronecker_algebra,
@@ -24,4 +25,5 @@ pub const ROWS: [fn(&Ledger); 11] = [
     laplace::posteriors,
     laplace::features_of_layers,
     dynamics::training_dynamics,
+    store::records,
 ];

@@ -16,6 +16,8 @@ pub fn functions<T: Real>() {
 fn scalars<T: Real>() {
     keep!(
         T::from_usize,
+        T::to_word,
+        T::from_word,
         T::abs,
         T::is_finite,
         T::copysign,

@@ -25,6 +25,7 @@ mod linalg;
 mod matrix;
 mod network;
 mod ntk;
+mod store;
 
 nanocurv_firmware::image!([task("proof", &[], 0, proof, Agreement::Exact)]);
 
@@ -50,6 +51,7 @@ fn proof(memory: &mut Memory) -> Option<&[f32]> {
     laplace::functions::<f64>();
     dynamics::functions::<f32>();
     dynamics::functions::<f64>();
+    store::functions();
     fixed::functions::<f32>();
     fixed::functions::<f64>();
     memory.output.get(..0)
