@@ -22,6 +22,7 @@ pub mod random;
 pub mod scalar;
 pub mod scratch;
 pub mod store;
+pub mod stream;
 
 pub use matrix::{Mat, MatMut};
 #[doc(no_inline)]

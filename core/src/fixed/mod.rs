@@ -16,6 +16,7 @@
 //! | [`kfac`] | factors, damped inverses, EKFAC, natural gradients, training; one layer's blocks | [`crate::kfac`] |
 //! | [`kron`] | Kronecker algebra: products, sums, solves, nearest sums, fits | [`crate::kron`] |
 //! | [`laplace`] | the posterior: means and variances, fits, the last layer sample by sample | [`crate::laplace`] |
+//! | [`stream`] | standardisers, a replay memory | [`crate::stream`] |
 //! | [`dynamics`] | two-layer linear networks: teacher, reduction, fields, spectra | [`crate::dynamics`] |
 //!
 //! ```
@@ -66,5 +67,6 @@ pub mod kron;
 pub mod laplace;
 pub mod ntk;
 mod problem;
+pub mod stream;
 
 pub use problem::Problem;

@@ -15,7 +15,9 @@
 //! |---|---|
 //! | parameters, the state of K-FAC, Adam, SGD | their slice |
 //! | [`Progress`](crate::kfac::Progress), [`AdamProgress`](crate::kfac::AdamProgress) | `to_words`, `from_words` |
-//! | the last layer's [`Stream`](crate::laplace::Stream) | its slice |
+//! | the last layer's [`Stream`](crate::laplace::Stream), the [`Standardizer`](crate::stream::Standardizer) | their slice |
+//! | the [`Monitor`](crate::stream::Monitor) | `state`, `resume` |
+//! | the [`Replay`](crate::stream::Replay) memory | its two slices and `seen`, `resume` |
 //! | [`Rng`](crate::random::Rng) | `state`, `restore` |
 //!
 //! ```
@@ -46,6 +48,8 @@ mod error;
 mod flash;
 mod part;
 mod record;
+#[cfg(test)]
+mod resume_tests;
 mod slots;
 #[cfg(test)]
 mod tests;

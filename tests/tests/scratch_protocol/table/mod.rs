@@ -13,7 +13,7 @@ mod store;
 use crate::Ledger;
 
 /// The rows of every family.
-pub const ROWS: [fn(&Ledger); 12] = [
+pub const ROWS: [fn(&Ledger); 13] = [
     linalg::linear_algebra,
     ntk::networks_and_kernels,
     kron::kronecker_algebra,
@@ -26,4 +26,5 @@ pub const ROWS: [fn(&Ledger); 12] = [
     laplace::features_of_layers,
     dynamics::training_dynamics,
     store::records,
+    store::streams,
 ];

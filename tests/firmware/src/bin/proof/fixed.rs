@@ -5,6 +5,7 @@ mod dynamics;
 mod kfac;
 mod kron;
 mod laplace;
+mod stream;
 
 use nanocurv::curvature::CurvatureError;
 use nanocurv::fixed::Problem;
@@ -29,6 +30,7 @@ pub fn functions<T: Real>() {
     kfac::functions::<T>();
     kron::functions::<T>();
     laplace::functions::<T>();
+    stream::functions::<T>();
 }
 
 /// A function that takes any work has no address of its own.

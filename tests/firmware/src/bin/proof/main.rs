@@ -26,6 +26,7 @@ mod matrix;
 mod network;
 mod ntk;
 mod store;
+mod stream;
 
 nanocurv_firmware::image!([task("proof", &[], 0, proof, Agreement::Exact)]);
 
@@ -52,6 +53,8 @@ fn proof(memory: &mut Memory) -> Option<&[f32]> {
     dynamics::functions::<f32>();
     dynamics::functions::<f64>();
     store::functions();
+    stream::functions::<f32>();
+    stream::functions::<f64>();
     fixed::functions::<f32>();
     fixed::functions::<f64>();
     memory.output.get(..0)
