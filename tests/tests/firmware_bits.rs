@@ -100,3 +100,8 @@ fn the_host_computes_the_golden_bits_of_curvature() {
 fn the_host_computes_the_golden_bits_of_laplace() {
     check("laplace", &cases::laplace::TASKS);
 }
+
+#[test]
+fn the_host_computes_the_golden_bits_of_streams() {
+    check("stream", &cases::stream::TASKS);
+}

@@ -11,6 +11,7 @@ pub mod laplace;
 pub mod linalg;
 pub mod ntk;
 pub mod setup;
+pub mod stream;
 
 /// The most values that a task may have of each kind.
 pub const CAPACITY: usize = 8192;
