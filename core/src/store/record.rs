@@ -54,7 +54,7 @@ pub struct Record {
 
 /// The bytes of a record whose parts have `body` bytes in all.
 pub const fn record_len(body: usize) -> usize {
-    HEADER + body.div_ceil(32) * 32
+    HEADER.saturating_add(body.div_ceil(HEADER).saturating_mul(HEADER))
 }
 
 /// The tag of a network: the checksum of its layers' sizes, biases and activations. Add what else

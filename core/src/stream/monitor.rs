@@ -31,8 +31,8 @@ pub enum Drift {
     None,
     /// The alarm begins with this sample.
     Raised,
-    /// The alarm goes on.
-    Goes,
+    /// The alarm lasts.
+    Lasts,
     /// The alarm ends with this sample.
     Cleared,
 }
@@ -152,7 +152,7 @@ impl<T: Real> Monitor<T> {
         Ok(match (before, self.alarm) {
             (false, false) => Drift::None,
             (false, true) => Drift::Raised,
-            (true, true) => Drift::Goes,
+            (true, true) => Drift::Lasts,
             (true, false) => Drift::Cleared,
         })
     }

@@ -114,13 +114,10 @@ impl<'s, T: Real> Standardizer<'s, T> {
         if let Some(index) = x.iter().zip(self.mean()).position(beyond) {
             return Err(NonFiniteError { what: "variance", index: size(index) }.into());
         }
-        let (weight, moments) = self.state.cut_mut(1);
+        let Some((weight, moments)) = self.state.split_first_mut() else { return Ok(()) };
         let (mean, variance) = moments.cut_mut(self.features);
-        let weight = weight.iter_mut().fold(T::ONE, |_, w| {
-            *w = self.forgetting * *w + T::ONE;
-            *w
-        });
-        let share = T::ONE / weight;
+        *weight = self.forgetting * *weight + T::ONE;
+        let share = T::ONE / *weight;
         for ((x, m), v) in x.iter().zip(mean).zip(variance) {
             let d = *x - *m;
             *m += d * share;
@@ -179,27 +176,23 @@ impl<'s, T: Real> Standardizer<'s, T> {
     ///
     /// # Errors
     /// [`StreamError::Shape`], [`StreamError::NoBias`] if the first layer has none and a mean is not
-    /// zero, [`StreamError::NonFinite`] if a parameter would not be finite. Nothing has changed then.
+    /// zero, [`StreamError::NonFinite`] with the output whose parameters would not be finite. Nothing has changed then.
     pub fn fold_inputs(&self, layers: &[Layer], theta: &mut [T]) -> Result<(), StreamError> {
         ShapeError::check("theta", layer::params(layers), theta.len())?;
         ShapeError::check("inputs", layer::inputs(layers), self.features)?;
-        let first = theta.part_mut(..layers.first().map_or(0, Layer::params));
-        let bias = layers.first().is_some_and(|l| l.bias);
-        self.check_bias(bias, 0)?;
-        let (weights, bias) =
-            first.cut_mut(self.features * layers.first().map_or(0, |l| l.outputs));
-        let finite = weights.chunks_exact(self.features.max(1)).enumerate().all(|(o, w)| {
-            let shift = shift(w, self.moments());
+        let Some(first) = layers.first() else { return Ok(()) };
+        self.check_bias(first.bias, 0)?;
+        let own = theta.part_mut(..first.params());
+        let (weights, bias) = own.cut_mut(first.inputs * first.outputs);
+        let beyond = |(o, w): (usize, &[T])| {
             let b = bias.get(o).copied().unwrap_or(T::ZERO);
-            (b - shift).is_finite()
-                && w.iter().zip(self.moments()).all(|(w, (_, s))| (*w / s).is_finite())
-        });
-        if !finite {
-            return Err(NonFiniteError { what: "theta", index: 0 }.into());
-        }
+            let mut scaled = w.iter().zip(self.moments()).map(|(w, (_, s))| *w / s);
+            !((b - self.shift(w)).is_finite() && scaled.all(T::is_finite))
+        };
+        check_rows(weights.chunks_exact(first.inputs.max(1)).enumerate().position(beyond))?;
         let mut bias = bias.iter_mut();
-        for w in weights.chunks_exact_mut(self.features.max(1)) {
-            let shift = shift(w, self.moments());
+        for w in weights.chunks_exact_mut(first.inputs.max(1)) {
+            let shift = self.shift(w);
             bias.by_ref().take(1).for_each(|b| *b -= shift);
             w.iter_mut().zip(self.moments()).for_each(|(w, (_, s))| *w /= s);
         }
@@ -218,19 +211,22 @@ impl<'s, T: Real> Standardizer<'s, T> {
         self.check_bias(last.bias, layers.len() - 1)?;
         let own = theta.part_mut(layer::params(layers) - last.params()..);
         let (weights, bias) = own.cut_mut(last.inputs * last.outputs);
-        let finite = weights
-            .chunks_exact(last.inputs.max(1))
-            .zip(self.moments())
-            .all(|(w, (_, s))| w.iter().all(|w| (*w * s).is_finite()))
-            && bias.iter().zip(self.moments()).all(|(b, (m, s))| (*b * s + m).is_finite());
-        if !finite {
-            return Err(NonFiniteError { what: "theta", index: 0 }.into());
-        }
+        let beyond = |(o, (w, (m, s))): (usize, (&[T], (T, T)))| {
+            let b = bias.get(o).copied().unwrap_or(T::ZERO);
+            !((b * s + m).is_finite() && w.iter().all(|w| (*w * s).is_finite()))
+        };
+        let rows = weights.chunks_exact(last.inputs.max(1)).zip(self.moments());
+        check_rows(rows.enumerate().position(beyond))?;
         for (w, (_, s)) in weights.chunks_exact_mut(last.inputs.max(1)).zip(self.moments()) {
             w.iter_mut().for_each(|w| *w *= s);
         }
         bias.iter_mut().zip(self.moments()).for_each(|(b, (m, s))| *b = *b * s + m);
         Ok(())
+    }
+
+    /// `sum_i w_i m_i / s_i`
+    fn shift(&self, w: &[T]) -> T {
+        w.iter().zip(self.moments()).fold(T::ZERO, |sum, (w, (m, s))| sum + *w / s * m)
     }
 
     fn check_bias(&self, bias: bool, layer: usize) -> Result<(), StreamError> {
@@ -242,7 +238,10 @@ impl<'s, T: Real> Standardizer<'s, T> {
     }
 }
 
-/// `sum_i w_i m_i / s_i`
-fn shift<T: Real>(w: &[T], moments: impl Iterator<Item = (T, T)>) -> T {
-    w.iter().zip(moments).fold(T::ZERO, |sum, (w, (m, s))| sum + *w / s * m)
+/// The error of the row of a layer whose parameters would not be finite.
+fn check_rows(beyond: Option<usize>) -> Result<(), NonFiniteError> {
+    match beyond {
+        Some(row) => Err(NonFiniteError { what: "a row of the folded layer", index: size(row) }),
+        None => Ok(()),
+    }
 }
