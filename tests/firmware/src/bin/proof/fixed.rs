@@ -5,17 +5,20 @@ mod dynamics;
 mod kfac;
 mod kron;
 mod laplace;
-mod stream;
 
 use nanocurv::curvature::CurvatureError;
 use nanocurv::fixed::Problem;
 use nanocurv::fixed::ntk::{kernel, kernel_between};
+use nanocurv::fixed::stream::{Replay, input_standardizer, output_standardizer};
 use nanocurv::network::Network;
+use nanocurv::stream::standardizer_len;
 use nanocurv::{Real, mlp, ntk};
 
 mlp! { Net: 3 => 5 tanh => 4 relu => 2 }
 const SQUARE: usize = ntk::scratch(Net::LAYERS, 7);
 const BETWEEN: usize = ntk::between_scratch(Net::LAYERS, 7, 5);
+const INPUTS: usize = standardizer_len(Net::INPUTS);
+const OUTPUTS: usize = standardizer_len(Net::OUTPUTS);
 
 pub fn functions<T: Real>() {
     keep!(
@@ -25,12 +28,21 @@ pub fn functions<T: Real>() {
         Problem::<Net, T, 7>::labels,
         risk::<T>,
     );
+    keep!(
+        input_standardizer::<Net, T, INPUTS>,
+        output_standardizer::<Net, T, OUTPUTS>,
+        Replay::<Net, T, 7>::new,
+        Replay::<Net, T, 7>::resume,
+        Replay::<Net, T, 7>::erased,
+        Replay::<Net, T, 7>::keep_last,
+        Replay::<Net, T, 7>::keep_uniform,
+        Replay::<Net, T, 7>::draw::<5>,
+    );
     curvature::functions::<T>();
     dynamics::functions::<T>();
     kfac::functions::<T>();
     kron::functions::<T>();
     laplace::functions::<T>();
-    stream::functions::<T>();
 }
 
 /// A function that takes any work has no address of its own.
