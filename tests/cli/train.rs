@@ -272,8 +272,12 @@ fn divergence_is_an_error_that_names_the_iteration() {
 #[test]
 fn steps_that_only_raise_the_loss_are_not_kept_and_said() {
     for dtype in ["f32", "f64"] {
-        let mut command = diabetes("kfac", 100);
-        command.args(["--learning-rate", "1e9", "--dtype", dtype, "--format", "json"]);
+        let mut command = nanocurv();
+        command.args(["train", "--arch", "10-16-8-1", "--activation", "tanh", "--loss", "mse"]);
+        command.arg("--data").arg(reference("real/diabetes_x.csv"));
+        command.arg("--targets").arg(reference("real/diabetes_y.csv"));
+        command.args(["--optimizer", "kfac", "--learning-rate", "1e9", "--iterations", "100"]);
+        command.args(["--dtype", dtype, "--format", "json"]);
         let (stdout, stderr) = run(&mut command, 0);
         let curve: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         let losses: Vec<_> =

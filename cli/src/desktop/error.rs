@@ -44,7 +44,7 @@ pub enum Error {
     #[error("{0}")]
     Numeric(String),
     /// What the core says: shapes, numbers that are not finite, pivots, with the place.
-    #[error(transparent)]
+    #[error("{}{}", .0, way_out(.0.as_ref()))]
     Core(Box<dyn std::error::Error + Send + Sync>),
     /// Where it happened: the argument, the step.
     #[error("{place}")]
@@ -71,6 +71,39 @@ impl Error {
             Self::Core(error) => error.downcast_ref(),
             _ => None,
         }
+    }
+}
+
+/// What the core names its results, in errors about one that is not finite.
+const RESULTS: [&str; 12] = [
+    "outputs",
+    "kernel",
+    "Jacobian",
+    "Gram matrix",
+    "loss",
+    "gradient",
+    "product",
+    "curvature",
+    "block",
+    "sub-matrix",
+    "result",
+    "solution",
+];
+
+/// What to do about a result that is not finite.
+pub const OUT_OF_RANGE: &str = "the computation left the range of its arithmetic; scale weights or \
+                                data down, or use --dtype f64";
+
+/// What to do about an error of the core, where there is something.
+fn way_out(error: &(dyn std::error::Error + 'static)) -> String {
+    let text = error.to_string();
+    let of_result = RESULTS
+        .iter()
+        .any(|name| text.strip_prefix(name).is_some_and(|rest| rest.starts_with(": value ")));
+    if of_result && text.ends_with("is not finite") {
+        format!(": {OUT_OF_RANGE}")
+    } else {
+        String::new()
     }
 }
 

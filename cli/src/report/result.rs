@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 
 use crate::dense::Check;
 use crate::desktop::Array;
+use crate::desktop::error::OUT_OF_RANGE;
 
 /// One entry of a result.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,8 +96,7 @@ impl Report {
     /// # Errors
     /// Naming the entry and what to do.
     pub fn require_finite(&self) -> Result<()> {
-        let way_out = "the computation left the range of its arithmetic; scale weights or data \
-                       down, or use --dtype f64";
+        let way_out = OUT_OF_RANGE;
         for (key, item) in &self.entries {
             match item {
                 Item::Array(array) => {

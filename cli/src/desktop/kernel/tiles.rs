@@ -5,6 +5,7 @@
 //! take one after the other, the longest first. Of a symmetric result the lower tiles are
 //! computed and mirrored in place. Held are the result, the tapes, and a tile for each thread.
 
+use nanocurv::error::NetworkError;
 use nanocurv::network::Mlp;
 use nanocurv::ntk::{
     Component, Directions, Pairing, Tape, square_tile, tape_len, tile, tile_scratch,
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 
 use super::parts::Reduce;
 use crate::desktop::array::{Float, columns, zeros};
-use crate::desktop::error::{Context, Result};
+use crate::desktop::error::{Context, Error, OUT_OF_RANGE, Result};
 use crate::desktop::watch::Work;
 
 /// Samples in a block.
@@ -148,11 +149,24 @@ impl<T: Float> Kernel<'_, '_, T> {
         let from = if self.mirrored() { index } else { 0 };
         for (at, col) in cols.blocks.iter().enumerate().skip(from) {
             let (start, len) = (at * BLOCK, col.batch());
-            let mut tile_of = |pairing, k: MatMut<'_, T>| match pairing {
-                Pairing::Trace if self.cols.is_none() && at == index => {
-                    square_tile(self.mlp, col, self.component, k, scratch)
-                }
-                _ => tile(self.mlp, (col, row), pairing, self.component, k, scratch),
+            let mut tile_of = |pairing, k: MatMut<'_, T>| {
+                let computed = match pairing {
+                    Pairing::Trace if self.cols.is_none() && at == index => {
+                        square_tile(self.mlp, col, self.component, k, scratch)
+                    }
+                    _ => tile(self.mlp, (col, row), pairing, self.component, k, scratch),
+                };
+                computed.map_err(|error| match error {
+                    NetworkError::NonFinite(e) => {
+                        let place = e.index as usize;
+                        let (i, j) = (place / len, place % len);
+                        let (i, j) = (index * BLOCK + i, start + j);
+                        Error::Numeric(format!(
+                            "the kernel of samples {i} and {j} is not finite: {OUT_OF_RANGE}"
+                        ))
+                    }
+                    other => other.into(),
+                })
             };
             match self.reduce {
                 Reduce::Full => {
