@@ -140,6 +140,24 @@ impl NonFiniteError {
     }
 }
 
+/// As [`NonFiniteError::check_matrix`], for a result on its way out: once in an image, whatever is
+/// checked.
+#[inline(never)]
+pub(crate) fn check_result<T: crate::scalar::Real>(
+    what: &'static str,
+    m: crate::matrix::Mat<'_, T>,
+) -> Result<(), NonFiniteError> {
+    let mut before = 0_u32;
+    for column in m.columns() {
+        if !T::finite(column) {
+            let at = column.iter().position(|v| !v.is_finite()).map_or(0, size);
+            return Err(NonFiniteError { what, index: before.saturating_add(at) });
+        }
+        before = before.saturating_add(size(column.len()));
+    }
+    Ok(())
+}
+
 impl fmt::Display for NonFiniteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: value {} is not finite", self.what, self.index)

@@ -11,7 +11,7 @@ use super::product::sweep_scratch;
 use super::structured::each_tile;
 use super::submatrix::check_list;
 use super::tile_point::{TilePoint, tile_scratch};
-use crate::error::NonFiniteError;
+use crate::error::check_result;
 use crate::matrix::MatMut;
 use crate::network::Layer;
 use crate::scalar::Real;
@@ -64,7 +64,7 @@ pub fn submatrix<'a, T: Real>(
         tile.entries(layers, (rows, cols), false, out.reborrow(), scratch)?;
         tile.entries(layers, (cols, rows), true, out.reborrow(), scratch)
     })?;
-    Ok(NonFiniteError::check_matrix("sub-matrix", out.as_ref())?)
+    Ok(check_result("sub-matrix", out.as_ref())?)
 }
 
 impl<T: Real> TilePoint<'_, T> {

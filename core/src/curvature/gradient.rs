@@ -11,9 +11,9 @@ use super::point::{Point, point_len};
 use super::product::add_gradient;
 use super::risk::Risk;
 use super::tangent::backward;
-use crate::error::{NonFiniteError, ShapeError};
+use crate::error::{ShapeError, check_result};
 use crate::linalg::dot;
-use crate::matrix::MatMut;
+use crate::matrix::{Mat, MatMut};
 use crate::network::{Layer, Order, layer};
 use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
@@ -70,8 +70,8 @@ pub fn gradient<T: Real>(
         })?;
     }
     let loss = risk.scale() * sum;
-    NonFiniteError::check("loss", &[loss])?;
-    NonFiniteError::check("gradient", out)?;
+    check_result("loss", Mat::column_vector(&[loss]))?;
+    check_result("gradient", Mat::column_vector(out))?;
     Ok(loss)
 }
 

@@ -13,7 +13,7 @@ use super::error::CurvatureError;
 use super::point::{Point, point_len};
 use super::risk::{Batch, Risk};
 use super::tangent::{Bend, Tangent, backward, tangent_len};
-use crate::error::NonFiniteError;
+use crate::error::check_result;
 use crate::linalg::{axpy, dot, gemm_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::{DenseLayer, Layer, Loss, Order, layer};
@@ -258,7 +258,7 @@ pub(crate) fn product<T: Real>(
     risk.check_vector(v, out)?;
     out.fill(T::ZERO);
     Tile::all(risk, curvature).try_for_each(|tile| tile.accumulate(risk, v, out, scratch))?;
-    Ok(NonFiniteError::check("product", out)?)
+    Ok(check_result("product", Mat::column_vector(out))?)
 }
 
 /// The generator that [`Curvature::MonteCarloFisher`] draws with for one sample, counted over all

@@ -20,7 +20,7 @@ use super::hessian::RiskCurvature;
 use super::product::Curvature;
 use super::risk::Risk;
 use super::tile_point::{Columns, Rows};
-use crate::error::NonFiniteError;
+use crate::error::check_result;
 use crate::matrix::MatMut;
 use crate::network::{DenseLayer, Layer};
 use crate::scalar::Real;
@@ -97,7 +97,7 @@ pub fn dense<'a, T: Real>(
         Ok(())
     })?;
     out.mirror_lower();
-    Ok(NonFiniteError::check_matrix("curvature", out.as_ref())?)
+    Ok(check_result("curvature", out.as_ref())?)
 }
 
 /// Linearises tile after tile and hands it on, with the rest of the scratch.
@@ -178,5 +178,5 @@ pub fn block<'a, T: Real>(
         }
         Ok(())
     })?;
-    Ok(NonFiniteError::check_matrix("block", out.as_ref())?)
+    Ok(check_result("block", out.as_ref())?)
 }

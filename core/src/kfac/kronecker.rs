@@ -16,7 +16,7 @@
 
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
-use crate::error::{LinalgError, NonFiniteError, ShapeError, size};
+use crate::error::{LinalgError, NonFiniteError, ShapeError, check_result, size};
 use crate::linalg::{
     gemm, gemm_nt, gemm_tn, largest, ldlt, ldlt_logdet, ldlt_solve, ldlt_solve_right, solve_lower,
     solve_lower_transpose, solve_lower_transpose_right,
@@ -313,7 +313,7 @@ impl<T: Real> FactoredBlock<'_, T> {
 
 /// `Ok` if the result holds no infinity and no NaN.
 fn finite<T: Real>(v: MatMut<'_, T>) -> Result<(), KfacError> {
-    Ok(NonFiniteError::check_matrix("result", v.into_ref())?)
+    Ok(check_result("result", v.into_ref())?)
 }
 
 /// `left V` in the scratch.

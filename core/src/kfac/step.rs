@@ -13,7 +13,7 @@
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
 use super::kronecker::check_pivots;
-use crate::error::{LinalgError, NonFiniteError, ShapeError};
+use crate::error::{LinalgError, ShapeError, check_result};
 use crate::linalg::{Stacked, gemm_nt, syrk_nt};
 use crate::matrix::{Mat, MatMut};
 use crate::network::layer::{max_outputs, outputs};
@@ -112,7 +112,7 @@ pub fn natural_gradient<T: Real>(
             .map_err(|e| e.in_layer(dense.index))?;
         core::mem::swap(&mut here, &mut there);
     }
-    NonFiniteError::check("step", step)?;
+    check_result("step", Mat::column_vector(step))?;
     Ok(c * value)
 }
 

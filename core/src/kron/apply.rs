@@ -9,7 +9,7 @@
 //! `P^T X Q`. Van Loan, "The ubiquitous Kronecker product" (2000).
 
 use super::{Kron, KronError, Order};
-use crate::error::NonFiniteError;
+use crate::error::{NonFiniteError, check_result};
 use crate::linalg::{gemm, gemm_nt, gemm_tn};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
@@ -138,7 +138,7 @@ impl<T: Real> Kron<'_, T> {
         y.as_ref().check(("y rows", "y columns"), p.rows(), q.rows())?;
         let mut y = y;
         two_sided(p, x, q, false, T::ZERO, y.reborrow(), scratch)?;
-        Ok(NonFiniteError::check_matrix("y", y.as_ref())?)
+        Ok(check_result("y", y.as_ref())?)
     }
 
     /// `Y = (A (x) B) X + beta Y`, or with the transpose.
@@ -164,6 +164,6 @@ impl<T: Real> Kron<'_, T> {
             let (x, y) = (Mat::of(x, l, n), MatMut::of(y, k, m));
             two_sided(b, x, a, transpose, beta, y, scratch)?;
         }
-        Ok(NonFiniteError::check_matrix("y", y.as_ref())?)
+        Ok(check_result("y", y.as_ref())?)
     }
 }

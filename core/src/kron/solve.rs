@@ -9,7 +9,7 @@
 
 use super::info::LogDeterminant;
 use super::{Kron, KronError};
-use crate::error::{NonFiniteError, ScratchError, ShapeError};
+use crate::error::{NonFiniteError, ScratchError, ShapeError, check_result};
 use crate::linalg::{
     check_symmetric, ldlt, ldlt_logdet, ldlt_solve, ldlt_solve_right, lu, lu_log_determinant,
     lu_solve, lu_solve_right, lu_solve_right_transpose, lu_solve_transpose,
@@ -199,7 +199,7 @@ impl<'s, T: Real> KronLdlt<'s, T> {
 
 /// `Ok` if the solution holds no infinity and no NaN.
 fn finite<T: Real>(x: MatMut<'_, T>) -> Result<(), KronError> {
-    Ok(NonFiniteError::check_matrix("solution", x.into_ref())?)
+    Ok(check_result("solution", x.into_ref())?)
 }
 
 /// The sizes of the factors, if `x` fits them and is finite.

@@ -54,7 +54,9 @@ pub enum Targets<'a, T> {
     Values(Mat<'a, T>),
     /// A class for each sample.
     Labels(&'a [u32]),
-    /// Outputs x samples, and the factor of each sample's loss.
+    /// Outputs x samples, and the factor of each sample's loss. With the feature `std`: the losses
+    /// of a microcontroller are the smaller without.
+    #[cfg(feature = "std")]
     Weighted {
         /// Outputs x samples.
         values: Mat<'a, T>,
@@ -72,6 +74,7 @@ impl<'a, T: Real> Targets<'a, T> {
             Self::Labels(labels) => {
                 Self::Labels(labels.get(from..from + samples).unwrap_or_default())
             }
+            #[cfg(feature = "std")]
             Self::Weighted { values, weights } => Self::Weighted {
                 values: values.columns_range(from, samples),
                 weights: weights.get(from..from + samples).unwrap_or_default(),
@@ -116,6 +119,7 @@ impl Loss {
                 y.check(("target rows", "target samples"), outputs, samples)?;
                 Ok(NonFiniteError::check_matrix("targets", y)?)
             }
+            #[cfg(feature = "std")]
             Targets::Weighted { values, weights } => {
                 ShapeError::check("sample weights", samples, weights.len())?;
                 NonFiniteError::check("sample weights", weights)?;
@@ -162,10 +166,9 @@ impl Loss {
                 sum + f.max(T::ZERO) - y * f + (-f.abs()).exp().ln_1p()
             }),
         };
-        match weight(targets, n) {
-            None => loss,
-            Some(weight) => weight * loss,
-        }
+        let mut loss = [loss];
+        weigh(targets, n, &mut loss, false);
+        loss[0]
     }
 
     /// `dl/df` of each sample, outputs x samples.
@@ -206,7 +209,7 @@ impl Loss {
                 *to = if self == Self::Mse { T::TWO * (*f - y) } else { sigmoid(*f) - y };
             }
         }
-        weigh(targets, n, to, |weight| weight);
+        weigh(targets, n, to, false);
     }
 
     /// `H_n v_n` of each sample, in place: `v` outputs x samples.
@@ -243,7 +246,7 @@ impl Loss {
                     }
                 }
             }
-            weigh(targets, n, v, |weight| weight);
+            weigh(targets, n, v, false);
         }
         Ok(())
     }
@@ -296,7 +299,7 @@ impl Loss {
         if let Some(to) = to.get_mut(c) {
             *to += root;
         }
-        weigh(targets, n, to, T::sqrt);
+        weigh(targets, n, to, true);
     }
 
     /// A draw g of each sample with `E[g] = 0`, `E[g g^T] = H`, outputs x samples: the Monte
@@ -345,7 +348,7 @@ impl Loss {
                     }
                 }
             }
-            weigh(targets, n, to, T::sqrt);
+            weigh(targets, n, to, true);
         }
         Ok(())
     }
@@ -355,7 +358,9 @@ impl Loss {
 #[inline]
 fn target<T: Real>(targets: Targets<'_, T>, o: usize, n: usize) -> T {
     match targets {
-        Targets::Values(y) | Targets::Weighted { values: y, .. } => y.at(o, n),
+        Targets::Values(y) => y.at(o, n),
+        #[cfg(feature = "std")]
+        Targets::Weighted { values, .. } => values.at(o, n),
         Targets::Labels(labels) => match labels.get(n) {
             Some(&class) if class as usize == o => T::ONE,
             _ => T::ZERO,
@@ -365,30 +370,26 @@ fn target<T: Real>(targets: Targets<'_, T>, o: usize, n: usize) -> T {
 
 /// `m`, the sum of a sample's target probabilities: 1 for a label.
 fn mass<T: Real>(targets: Targets<'_, T>, n: usize) -> T {
+    let sum = |y: &[T]| y.iter().fold(T::ZERO, |sum, y| sum + *y);
     match targets {
-        Targets::Values(y) | Targets::Weighted { values: y, .. } => {
-            y.col(n).iter().fold(T::ZERO, |sum, y| sum + *y)
-        }
+        Targets::Values(y) => sum(y.col(n)),
+        #[cfg(feature = "std")]
+        Targets::Weighted { values, .. } => sum(values.col(n)),
         Targets::Labels(_) => T::ONE,
     }
 }
 
-/// `s_n`, if there is one.
+/// `v := s_n v`, or `sqrt s_n v`, if there is a weight.
 #[inline]
-fn weight<T: Real>(targets: Targets<'_, T>, n: usize) -> Option<T> {
-    match targets {
-        Targets::Weighted { weights, .. } => weights.get(n).copied(),
-        _ => None,
-    }
-}
-
-/// `v := r(s_n) v`
-#[inline]
-fn weigh<T: Real>(targets: Targets<'_, T>, n: usize, v: &mut [T], r: impl Fn(T) -> T) {
-    if let Some(weight) = weight(targets, n) {
-        let factor = r(weight);
+fn weigh<T: Real>(targets: Targets<'_, T>, n: usize, v: &mut [T], root: bool) {
+    #[cfg(feature = "std")]
+    if let Targets::Weighted { weights, .. } = targets {
+        let weight = weights.get(n).copied().unwrap_or(T::ZERO);
+        let factor = if root { weight.sqrt() } else { weight };
         v.iter_mut().for_each(|v| *v *= factor);
     }
+    #[cfg(not(feature = "std"))]
+    let _ = (targets, n, v, root);
 }
 
 /// The targets of a label with class weights, smoothing and a factor of its own, as values:

@@ -9,7 +9,7 @@
 use super::activation::Jet;
 use super::layer::{self, Layer};
 use super::mlp::Mlp;
-use crate::error::{NetworkError, NonFiniteError, ShapeError, size};
+use crate::error::{NetworkError, ShapeError, check_result, size};
 use crate::matrix::{Mat, MatMut};
 use crate::scalar::Real;
 use crate::scratch::{Carve, Scratch};
@@ -188,15 +188,17 @@ const fn hidden_width(layers: &[Layer]) -> usize {
 ///
 /// # Errors
 /// [`NetworkError`] if the batch does not fit the network, is empty or not finite, `f` has
-/// another size or the scratch is too short.
+/// another size or the scratch is too short; [`NetworkError::NonFinite`] if an output leaves the
+/// range of numbers.
 pub fn forward<T: Real>(
     net: &Mlp<'_, T>,
     x: Mat<'_, T>,
-    f: MatMut<'_, T>,
+    mut f: MatMut<'_, T>,
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
     f.as_ref().check(("f rows", "f columns"), net.outputs(), x.cols())?;
-    run(net, net.depth(), x, f, scratch)
+    run(net, net.depth(), x, f.reborrow(), scratch)?;
+    Ok(check_result("outputs", f.as_ref())?)
 }
 
 /// The activations behind the first `layers` layers, width x samples: the input of
@@ -253,5 +255,5 @@ fn run<T: Real>(
         }
         core::mem::swap(&mut here, &mut there);
     }
-    Ok(NonFiniteError::check_matrix("outputs", to.as_ref())?)
+    Ok(())
 }

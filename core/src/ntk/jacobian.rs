@@ -8,7 +8,7 @@
 //! ```
 
 use super::tape::{Directions, Tape, tape_len};
-use crate::error::{NetworkError, NonFiniteError, ScratchError};
+use crate::error::{NetworkError, ScratchError, check_result};
 use crate::linalg::syrk_nt;
 use crate::matrix::{Mat, MatMut};
 use crate::network::{Layer, Mlp, layer};
@@ -37,7 +37,7 @@ pub fn jacobian<T: Real>(
     for (c, column) in j.columns().enumerate() {
         gradient(net, &tape, c / outputs, c % outputs, column);
     }
-    Ok(NonFiniteError::check_matrix("Jacobian", j.as_ref())?)
+    Ok(check_result("Jacobian", j.as_ref())?)
 }
 
 /// `d f_o(x_n) / d theta`
@@ -115,5 +115,5 @@ pub fn params_gram<T: Real>(
         from += samples;
     }
     gram.mirror_lower();
-    Ok(NonFiniteError::check_matrix("Gram matrix", gram.as_ref())?)
+    Ok(check_result("Gram matrix", gram.as_ref())?)
 }

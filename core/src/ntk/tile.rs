@@ -7,7 +7,7 @@
 //! N M sum_l (d_{l-1} + R d_l) multiply-accumulates, half of it where both batches are one.
 
 use super::tape::Tape;
-use crate::error::{NetworkError, NonFiniteError, size};
+use crate::error::{NetworkError, check_result, size};
 use crate::linalg::{Grams, gemm_tn, hadamard_of_grams, hadamard_of_grams_scratch, syrk_tn};
 use crate::matrix::MatMut;
 use crate::network::Mlp;
@@ -54,7 +54,7 @@ pub fn tile<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), NetworkError> {
     add_layers(net, (rows, cols), pairing, component, false, k.reborrow(), scratch)?;
-    Ok(NonFiniteError::check_matrix("kernel", k.as_ref())?)
+    Ok(check_result("kernel", k.as_ref())?)
 }
 
 /// `K: N x N` of one batch with itself: half the work of [`tile`]. `scratch`: [`tile_scratch`].
@@ -70,7 +70,7 @@ pub fn square_tile<T: Real>(
 ) -> Result<(), NetworkError> {
     add_layers(net, (tape, tape), Pairing::Trace, component, true, k.reborrow(), scratch)?;
     k.mirror_lower();
-    Ok(NonFiniteError::check_matrix("kernel", k.as_ref())?)
+    Ok(check_result("kernel", k.as_ref())?)
 }
 
 // Not inlined, like the passes of the tape: their frames do not add up.
