@@ -279,7 +279,7 @@ fn steps_that_only_raise_the_loss_are_not_kept_and_said() {
         command.args(["--optimizer", "kfac", "--learning-rate", "1e9", "--iterations", "100"]);
         command.args(["--dtype", dtype, "--format", "json"]);
         let (stdout, stderr) = run(&mut command, 0);
-        let curve: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        let curve: Value = serde_json::from_str(&stdout).unwrap();
         let losses: Vec<_> =
             curve["loss"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
         assert!(losses.iter().all(|loss| *loss <= losses[0] * (1.0 + 1e-6)), "{losses:?}");

@@ -427,7 +427,7 @@ fn a_rank_deficient_factor_with_damping_within_its_rounding_is_refused_at_every_
                 let (mut v, mut scratch) = ([T::ONE; 6], [T::ZERO; 9]);
                 // The split that puts all of it on A.
                 let lambda = T::of(damping);
-                let split = block.split(lambda, kfac::Damping::Same).unwrap();
+                let split = block.split(lambda, Damping::Same).unwrap();
                 block.solve(split, mat_mut(&mut v, 3, 2), &mut scratch)
             };
             let refused = solve(0.1 * rounding).unwrap_err();
