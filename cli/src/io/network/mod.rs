@@ -1,6 +1,6 @@
 //! Networks as people have them: a file of named tensors, or a graph.
 //!
-//! The layers of a file come out as dense layers in order ([`dense`], [`order`], [`onnx`]); the
+//! The layers of a file come out as dense layers in order (`dense`, `order`, `onnx`); the
 //! flat parameters are PyTorch's `W_1, b_1, W_2, ...`, every weight row-major.
 
 use std::path::Path;
