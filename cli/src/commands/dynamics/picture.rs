@@ -81,6 +81,21 @@ pub fn weight_errors<T: Float>(record: &Record<T>) -> Panel {
 /// The most weights that are drawn one by one.
 const MOST_LINES: usize = 6;
 
+/// The relative weight error of every feature.
+pub fn errors_of_each<T: Float>(record: &Record<T>, d: usize) -> Panel {
+    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
+    let more = if d > MOST_LINES { " (first six)" } else { "" };
+    let mut panel =
+        Panel::lines(format!("Weight error by feature{more}")).x("iteration", Scale::Log);
+    let errors: Vec<Vec<f64>> =
+        (0..d.min(MOST_LINES)).map(|j| column(&record.errors_each, j, d)).collect();
+    for (j, errors) in errors.iter().enumerate() {
+        panel = panel.series(format!("w{}", subscript(j + 1)), &t, errors);
+    }
+    let curves: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
+    logarithmic(panel, "((w - β) / β)²", &curves)
+}
+
 /// The total weights, and where training ends.
 pub fn weights<T: Float>(record: &Record<T>, d: usize, end: Option<&[T]>) -> Panel {
     let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();

@@ -1,6 +1,6 @@
 //! The picture of a run: loss, weights, and what is measured of the layers.
 
-use super::picture::{column, loss_and_risk, weight_errors, weights};
+use super::picture::{column, errors_of_each, loss_and_risk, shares, weight_errors, weights};
 use crate::desktop::Float;
 use crate::desktop::array::wide;
 use crate::desktop::dynamics::{Alignment, Measures, Problem, Record, Snapshot, turn_tolerance};
@@ -22,12 +22,12 @@ pub fn run<T: Float>(
     let first = loss_and_risk(heading, problem, record, turn_tolerance::<T>());
     let mut figure = Figure::new(title).columns(2).panel(first);
     if problem.beta.is_some() {
-        figure = figure.panel(weight_errors(record));
+        figure = figure.panel(weight_errors(record)).panel(errors_of_each(record, d));
     }
     figure = figure.panel(weights(record, d, end));
     figure = figure.panel(layer_norms(record, problem.measures.as_ref(), d));
     if !record.gradient_norms.is_empty() {
-        figure = figure.panel(gradient_norms(record));
+        figure = figure.panel(gradient_norms(record)).panel(ranks(record));
     }
     let snapshots = &record.snapshots;
     if !snapshots.is_empty() {
@@ -36,6 +36,10 @@ pub fn run<T: Float>(
         figure = figure
             .panel(alignment("First layer and inputs", inputs, snapshots, |s| &s.input))
             .panel(alignment("Second layer and features", hidden, snapshots, |s| &s.hidden));
+        for snapshot in snapshots.iter().take(MOST_SNAPSHOTS) {
+            let heading = format!("Jacobian at iteration {}", snapshot.t);
+            figure = figure.panel(shares(&heading, &snapshot.jacobian));
+        }
     }
     figure
 }
@@ -65,6 +69,18 @@ fn gradient_norms<T: Float>(record: &Record<T>) -> Panel {
         .y("Frobenius norm of ∂loss / ∂W", Scale::Log)
         .series("first layer", &t, &column(&record.gradient_norms, 0, 2))
         .series("second layer", &t, &column(&record.gradient_norms, 1, 2))
+}
+
+/// The layers' ranks.
+fn ranks<T: Float>(record: &Record<T>) -> Panel {
+    let t: Vec<f64> = record.t.iter().map(|t| *t as f64).collect();
+    let of = |layer| record.ranks.iter().skip(layer).step_by(2).map(|r| *r as f64).collect();
+    let (first, second): (Vec<f64>, Vec<f64>) = (of(0), of(1));
+    Panel::lines("Ranks of the layers")
+        .x("iteration", Scale::Log)
+        .y("numerical rank", Scale::Linear)
+        .series("first layer", &t, &first)
+        .series("second layer", &t, &second)
 }
 
 /// How long a layer makes the singular vectors of what it sees, snapshot by snapshot.
