@@ -81,6 +81,11 @@ impl<T: Float> Data<T> {
         Ok(Self { targets: weighted.targets(), weighted: Some(Box::new(weighted)), ..self })
     }
 
+    /// Whether any sample counts: not all weights are zero, not all labels ignored.
+    pub fn counts(&self) -> bool {
+        self.weighted.as_ref().is_none_or(|weighted| weighted.divisor() > T::ZERO)
+    }
+
     /// The same for the empirical Fisher, which is made of products of two gradients.
     #[must_use]
     pub fn squared(self) -> Self {

@@ -248,12 +248,15 @@ impl<'a, T: Real> TwoLayer<'a, T> {
         self.hidden
     }
 
-    /// `|W1|_F` over the inputs `from..to`, e.g. all of them or the strong half.
+    /// `|W1|_F` over those of the inputs `from..to` that there are, e.g. all of them or the strong
+    /// half.
     pub fn first_norm(&self, from: usize, to: usize) -> T {
         in_vectors(|| {
             let mut squares = [T::ZERO; LANES];
             for block in self.first.chunks_exact(self.total.len().max(1)) {
-                add_squares(block.get(from..to).unwrap_or_default(), &mut squares);
+                // No input is between ends the wrong way round.
+                let there = block.get(from..to.min(block.len())).unwrap_or_default();
+                add_squares(there, &mut squares);
             }
             sum(&squares).sqrt()
         })

@@ -130,6 +130,9 @@ fn the_reduction_is_the_full_network_step_by_step() {
         }
         assert!(net.unit(h).is_none());
         let norms = (net.first_norm(0, d), net.second_norm());
+        // Inputs that there are not add nothing.
+        assert_eq!(net.first_norm(0, d + 3), norms.0);
+        assert_eq!((net.first_norm(d, d + 3), net.first_norm(1, 0)), (0.0, 0.0));
         let (first, second) = nanocurv::dynamics::reduction::layer_norms(&z, u);
         assert!((norms.0 - first).abs() < 1e-12 && (norms.1 - second).abs() < 1e-12);
     }

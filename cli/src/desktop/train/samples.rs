@@ -45,7 +45,13 @@ pub fn split<T: Float>(data: &Data<T>, validation: f64, seed: u64) -> Result<(Da
         indices.sort_unstable();
         indices
     };
-    Ok((data.select(&sorted(training)), data.select(&sorted(validation))))
+    let parts = (data.select(&sorted(training)), data.select(&sorted(validation)));
+    ensure!(
+        parts.0.counts() && parts.1.counts(),
+        "--validation: one part has no sample that counts; labels are ignored or weights zero there, \
+         choose another --seed or fraction"
+    );
+    Ok(parts)
 }
 
 fn shuffled(n: usize, rng: &mut Rng) -> Vec<usize> {
@@ -133,6 +139,10 @@ impl Score {
 fn accuracy<T: Float>(f: Mat<'_, T>, samples: &Data<T>) -> Option<f64> {
     let labels = samples.labels()?;
     let counted = labels.iter().flatten().count();
+    // A share of nothing is none.
+    if counted == 0 {
+        return None;
+    }
     let right = f.columns().zip(labels).filter(|(f, label)| {
         let largest = f.iter().enumerate().max_by(|a, b| a.1.to_f64().total_cmp(&b.1.to_f64()));
         largest.is_some_and(|(class, _)| label.is_some_and(|label| class == label as usize))
@@ -146,6 +156,7 @@ mod tests {
 
     use super::*;
     use crate::desktop::Targets;
+    use crate::desktop::weighting::Weighting;
 
     /// `n` samples, whose input and label are their number.
     fn numbered(n: usize) -> Data<f64> {
@@ -200,6 +211,18 @@ mod tests {
             assert_eq!(labels.iter().map(|l| *l as usize).collect::<Vec<_>>(), numbers(part));
         }
         assert_ne!(validation, split(&samples, 0.25, 4).unwrap().1);
+        let ignored = Weighting { ignored: vec![true; 20], ..Weighting::default() };
+        let but_one = |n: usize| {
+            let mut w = ignored.clone();
+            w.ignored[n] = false;
+            let loss = (Loss::CrossEntropy, Reduction::Mean);
+            numbered(20).with_weights(w, loss, 20).unwrap()
+        };
+        // With one sample that counts, one of the two parts has none.
+        for n in [0, 7, 19] {
+            let error = split(&but_one(n), 0.5, 3).unwrap_err().to_string();
+            assert!(error.contains("no sample that counts"), "{error}");
+        }
         assert!(split(&samples, 0.01, 3).is_err());
         assert!(split(&samples, 0.99, 3).is_err());
     }
