@@ -19,7 +19,7 @@ use nanocurv::network::{Loss, Reduction, soft_label};
 use ndarray::{Array2, Axis};
 
 use super::array::Float;
-use super::error::{Result, ensure};
+use super::error::{Result, bail, ensure};
 use super::targets::Targets;
 
 /// What of the loss has weights.
@@ -89,8 +89,7 @@ impl<T: Float> Weighting<T> {
                 "{name}: found {found}, needed {needed}, {each}"
             );
             if let Some(at) = weights.iter().position(|w| !(w.is_finite() && *w >= T::ZERO)) {
-                ensure!(
-                    false,
+                bail!(
                     "{name}, number {}: found {}, needed a finite number that is not negative",
                     at + 1,
                     weights[at].to_f64()
