@@ -10,6 +10,7 @@
 //!
 //! | room | what | run-time sized |
 //! |---|---|---|
+//! | [`features`] | what the layers before a [`Back`](crate::network::Back) make of a batch | [`crate::network::features`] |
 //! | [`ntk`] | the tangent kernel of one batch, or between two | [`crate::ntk`] |
 //! | [`Problem`] | a network at its parameters, a batch and a loss; what follows is asked of it | |
 //! | [`curvature`] | gradient, Hessian, GGN and Fisher products, matrices, parts, solvers, estimates | [`crate::curvature`] |
@@ -62,6 +63,7 @@ macro_rules! exactly {
 
 pub mod curvature;
 pub mod dynamics;
+mod features;
 pub mod kfac;
 pub mod kron;
 pub mod laplace;
@@ -69,4 +71,5 @@ pub mod ntk;
 mod problem;
 pub mod stream;
 
+pub use features::features;
 pub use problem::Problem;

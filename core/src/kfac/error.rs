@@ -55,6 +55,8 @@ error_type! {
         },
         /// The damping is negative, infinite or NaN.
         Damping,
+        /// The weight of starting factors is not positive or not finite.
+        Weight,
         /// The replication count (renorm, or the number of steps) is not positive.
         Renorm,
         /// An eigenvalue of the damped block, or an entry of the damped diagonal, is not positive
@@ -125,6 +127,7 @@ impl fmt::Display for KfacError {
             Self::Factor { layer: None, side, error } => write!(f, "{side}: {error}"),
             Self::NegativeTrace { side } => write!(f, "{side}: the trace is negative"),
             Self::Damping => write!(f, "the damping must be finite and not negative"),
+            Self::Weight => write!(f, "the weight of the factors must be finite and positive"),
             Self::Renorm => write!(f, "the replication count must be finite and positive"),
             Self::NotPositive { row, col } => {
                 write!(f, "the damped block is not positive definite: eigenvalue ({row}, {col})")

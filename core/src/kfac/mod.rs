@@ -13,6 +13,7 @@
 //! orientation, whose columns one after the other are PyTorch's `out x in` rows, the bias last.
 
 mod adam;
+mod anchor;
 mod average;
 mod damping;
 pub(crate) mod diagonal;
@@ -22,6 +23,7 @@ mod error;
 pub(crate) mod factors;
 mod full;
 mod kronecker;
+mod model;
 mod optimizer;
 mod preconditioner;
 mod schedule;
@@ -34,6 +36,7 @@ mod step;
 mod tests;
 
 pub use adam::{Adam, AdamProgress, adam_len};
+pub use anchor::Anchor;
 pub use average::{MovingAverage, Shares};
 pub use damping::{Damping, Split};
 pub use diagonal::{
@@ -71,4 +74,4 @@ pub use settings::{
 };
 pub use sgd::Sgd;
 pub use statistics::{Fisher, Weights, accumulate, accumulate_scratch, gradient};
-pub use step::{natural_gradient, natural_gradient_scratch};
+pub use step::{natural_gradient, natural_gradient_anchored, natural_gradient_scratch};

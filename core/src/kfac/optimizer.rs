@@ -10,7 +10,8 @@
 //! A step is measured, by one more forward pass, when the schedule says so and whenever it is
 //! longer than the parameters: as far out, only the loss can tell whether the model still holds.
 //! Damping below the rounding of a factor gives such steps, and pivots that are none; both raise
-//! lambda within the step ([`Report::raises`]). Levenberg (1944), Marquardt (1963).
+//! lambda within the step ([`Report::raises`]). Levenberg (1944), Marquardt (1963). An [`Anchor`] of
+//! precision D is part of L: of the loss, of g and, as D I, of F and of what K is damped by.
 //!
 //! d0 is the update before. F is the batch's GGN itself, never its approximation, through the
 //! outputs' derivatives along the directions: `d^T F d' = c sum_n (J_n d)^T H_n (J_n d')`.
@@ -19,10 +20,12 @@
 //! The state is two plain things that the caller owns: one slice ([`optimizer_len`] values) and
 //! [`Progress`]. Saved and given back, training goes on bit for bit.
 
+use super::anchor::Anchor;
 use super::damping::check;
 use super::ekfac::{Ekfac, correct, ekfac_bases, ekfac_bases_scratch, ekfac_len, ekfac_scratch};
 use super::error::KfacError;
 use super::factors::{Bias, Factors, factors_len};
+use super::model::{Model, change, minimum};
 use super::preconditioner::{
     Eigenfactors, Preconditioner, eigenfactors_len, eigenfactors_scratch, precondition_scratch,
     preconditioner_len,
@@ -35,9 +38,9 @@ use super::statistics::{
 };
 use crate::error::{NonFiniteError, ShapeError};
 use crate::linalg::dot;
-use crate::matrix::{Mat, MatMut};
+use crate::matrix::Mat;
 use crate::network::layer::{self, max_homogeneous_inputs, max_outputs};
-use crate::network::{Architecture, Layer, Loss, Targets, forward};
+use crate::network::{Architecture, Layer, Targets, forward};
 use crate::scalar::Real;
 use crate::scratch::Scratch;
 use core::marker::PhantomData;
@@ -108,6 +111,7 @@ pub struct Optimizer<'a, T, R> {
     pub settings: Settings<T>,
     /// lambda, the average's weight and the count of steps.
     pub progress: Progress<T>,
+    anchor: Anchor<'a, T>,
     factors: &'a mut [T],
     inverse: &'a mut [T],
     /// d0
@@ -133,8 +137,35 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         let factors = rest.take(factors_len(layers))?;
         let inverse = rest.take(inverse_len(layers, R::INVERSE))?;
         let update = rest.take(layer::params(layers))?;
-        let representation = PhantomData;
-        Ok(Self { settings, progress, factors, inverse, update, representation })
+        let (anchor, representation) = (Anchor::NONE, PhantomData);
+        Ok(Self { settings, progress, anchor, factors, inverse, update, representation })
+    }
+
+    /// The same with a pull to other parameters in its loss.
+    ///
+    /// # Errors
+    /// As [`Anchor::check`].
+    pub fn with_anchor(self, anchor: Anchor<'a, T>) -> Result<Self, KfacError> {
+        anchor.check(self.update.len())?;
+        Ok(Self { anchor, ..self })
+    }
+
+    /// Starts from factors of other data instead of the first batch's alone: those of the factory,
+    /// which count as so many batches (`weight`, at most `1 / (1 - decay)`) of the moving average.
+    ///
+    /// # Errors
+    /// [`KfacError::Shape`] unless there are [`factors_len`] of them, [`KfacError::NonFinite`],
+    /// [`KfacError::Weight`] unless the weight is positive.
+    pub fn start_from(&mut self, factors: &[T], weight: T) -> Result<(), KfacError> {
+        ShapeError::check("factors", self.factors.len(), factors.len())?;
+        NonFiniteError::check("factors", factors)?;
+        if !(weight > T::ZERO && weight.is_finite()) {
+            return Err(KfacError::Weight);
+        }
+        self.factors.iter_mut().zip(factors).for_each(|(own, given)| *own = *given);
+        let average = &mut self.progress.average;
+        (average.weight, average.count) = (weight, average.count.max(1));
+        Ok(())
     }
 
     /// The averaged factors.
@@ -244,16 +275,17 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         let mut report = {
             let here = net.at(theta)?;
             let mut batch = Batch::record(&here, x, &mut Scratch::new(pass, 0)?)?;
-            let before = c * loss.value(batch.f, targets)?;
+            let before = c * loss.value(batch.f, targets)? + self.anchor.value(theta);
             let again = first.is_none();
             if let Some(fisher) = first {
                 loss.gradient(batch.f, targets, batch.seed())?;
                 gradient.fill(T::ZERO);
                 batch.add_gradient(c, gradient)?;
+                self.anchor.add_gradient(theta, gradient);
                 self.learn(&mut batch, targets, fisher, work)?;
             }
             if R::INVERSE == Inverse::Factored && (again || self.refreshes()) {
-                let (lambda, split) = (self.progress.damping, self.settings.damping);
+                let (lambda, split) = (self.damping(), self.settings.damping);
                 Factors::new(layers, self.factors)?.preconditioner(lambda, split, self.inverse)?;
             }
             delta.copy_from_slice(gradient);
@@ -272,7 +304,7 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
                 let mut rest = Scratch::new(pass, 0)?;
                 let mut f = rest.matrix(there.outputs(), samples)?;
                 forward(&there, x, f.reborrow(), rest.rest())?;
-                Ok(c * loss.value(f.as_ref(), targets)?)
+                Ok(c * loss.value(f.as_ref(), targets)? + self.anchor.value(delta))
             });
             // Parameters beyond the range of numbers are a failed step, not a failed call.
             let after = after.unwrap_or(T::NAN);
@@ -326,9 +358,14 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         self.progress.steps.checked_rem(self.settings.refresh).unwrap_or(0) == 0
     }
 
+    /// `lambda + D`
+    fn damping(&self) -> T {
+        self.progress.damping + self.anchor.precision
+    }
+
     /// `v := K_damped^-1 v`
     fn precondition(&self, layers: &[Layer], v: &mut [T], work: &mut [T]) -> Result<(), KfacError> {
-        let lambda = self.progress.damping;
+        let lambda = self.damping();
         match R::INVERSE {
             Inverse::Factored => {
                 Preconditioner::new(layers, Bias::Joint, self.inverse)?.precondition(v, work)
@@ -353,8 +390,8 @@ impl<'a, T: Real, R: Representation> Optimizer<'a, T, R> {
         delta: &[T],
         work: &mut [T],
     ) -> Result<Report<T>, KfacError> {
-        let lambda = self.progress.damping;
-        let mut model = Model::new(batch, targets, self.settings.loss, c, work)?;
+        let (lambda, anchor) = (self.progress.damping, self.anchor.precision);
+        let mut model = Model::new(batch, targets, self.settings.loss, (c, anchor), work)?;
         let b = (dot(delta, gradient), dot(self.update, gradient));
         let (w, mut predicted) = match self.settings.step {
             StepRule::Fixed { rate, momentum, limit } => {
@@ -404,66 +441,4 @@ struct Parts<'s, T> {
     delta: &'s mut [T],
     work: &'s mut [T],
     c: T,
-}
-
-/// Entries 11, 12, 22 of a symmetric 2 x 2 matrix.
-type Two<T> = (T, T, T);
-
-/// `-M^-1 b`, in the first direction alone where the second adds nothing.
-fn minimum<T: Real>(m: Two<T>, b: (T, T), second: bool) -> (T, T) {
-    let det = m.0 * m.2 - m.1 * m.1;
-    if second && det > m.0 * m.2 * T::EPSILON * T::of(16.0) {
-        return ((m.1 * b.1 - m.2 * b.0) / det, (m.1 * b.0 - m.0 * b.1) / det);
-    }
-    let w = if m.0 > T::ZERO { -b.0 / m.0 } else { T::ZERO };
-    (w, T::ZERO)
-}
-
-/// `b.w + w^T M w / 2`
-fn change<T: Real>(m: Two<T>, b: (T, T), w: (T, T)) -> T {
-    let square = w.0 * w.0 * m.0 + T::TWO * w.0 * w.1 * m.1 + w.1 * w.1 * m.2;
-    w.0 * b.0 + w.1 * b.1 + T::HALF * square
-}
-
-/// The quadratic model of a batch: `d^T F d'`.
-struct Model<'b, 't, 'y, 's, T> {
-    batch: &'b mut Batch<'t, T>,
-    targets: Targets<'y, T>,
-    loss: Loss,
-    c: T,
-    /// `J d`, `J d'` and `H J d`, outputs x samples.
-    along: MatMut<'s, T>,
-    other: MatMut<'s, T>,
-    curved: MatMut<'s, T>,
-}
-
-impl<'b, 't, 'y, 's, T: Real> Model<'b, 't, 'y, 's, T> {
-    fn new(
-        batch: &'b mut Batch<'t, T>,
-        targets: Targets<'y, T>,
-        loss: Loss,
-        c: T,
-        work: &'s mut [T],
-    ) -> Result<Self, KfacError> {
-        let (rows, cols) = (batch.f.rows(), batch.f.cols());
-        let mut work = Scratch::new(work, 3 * rows * cols)?;
-        let (along, other) = (work.matrix(rows, cols)?, work.matrix(rows, cols)?);
-        let curved = work.matrix(rows, cols)?;
-        Ok(Self { batch, targets, loss, c, along, other, curved })
-    }
-
-    /// `D^T F D`
-    fn matrix(&mut self, d: &[T], second: Option<&[T]>) -> Result<Two<T>, KfacError> {
-        self.batch.tangent(d, self.along.reborrow())?;
-        self.curved.copy_from(self.along.as_ref());
-        let f = self.batch.f;
-        self.loss.hessian_product(f, self.targets, self.curved.reborrow())?;
-        let first = self.c * dot(self.along.data(), self.curved.data());
-        let Some(second) = second else { return Ok((first, T::ZERO, T::ZERO)) };
-        self.batch.tangent(second, self.other.reborrow())?;
-        let cross = self.c * dot(self.other.data(), self.curved.data());
-        self.curved.copy_from(self.other.as_ref());
-        self.loss.hessian_product(f, self.targets, self.curved.reborrow())?;
-        Ok((first, cross, self.c * dot(self.other.data(), self.curved.data())))
-    }
 }

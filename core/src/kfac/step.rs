@@ -10,6 +10,7 @@
 //! With one output, gradient and type-2 vector are multiples of one vector: `g = p u`, `r = q u`,
 //! and u alone is pulled back.
 
+use super::anchor::Anchor;
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
 use super::kronecker::check_pivots;
@@ -68,20 +69,43 @@ const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
 /// # Errors
 /// [`KfacError`] if network, data, step or scratch do not fit together, or a damped factor is not
 /// positive definite.
-// Never made to measure for one network, so that the next one costs its layers alone.
-#[inline(never)]
+#[inline]
 pub fn natural_gradient<T: Real>(
     net: &Mlp<'_, T>,
     x: Mat<'_, T>,
     targets: Targets<'_, T>,
+    loss: (Loss, Reduction),
+    damping: (T, Damping),
+    step: &mut [T],
+    scratch: &mut [T],
+) -> Result<T, KfacError> {
+    natural_gradient_anchored(net, x, targets, loss, damping, None, step, scratch)
+}
+
+/// As [`natural_gradient`], with the pull of an anchor in the loss:
+/// `step := (K damped by lambda + D)^-1 (gradient + D (theta - theta_0))`.
+///
+/// # Errors
+/// Those of [`natural_gradient`] and of [`Anchor::check`].
+// Never made to measure for one network, so that the next one costs its layers alone.
+#[inline(never)]
+pub fn natural_gradient_anchored<T: Real>(
+    net: &Mlp<'_, T>,
+    x: Mat<'_, T>,
+    targets: Targets<'_, T>,
     (loss, reduction): (Loss, Reduction),
-    (lambda, damping): (T, Damping),
+    (mut lambda, damping): (T, Damping),
+    anchor: Option<Anchor<'_, T>>,
     step: &mut [T],
     scratch: &mut [T],
 ) -> Result<T, KfacError> {
     let (layers, samples) = (net.layers(), x.cols());
     ShapeError::check("step", net.params(), step.len())?;
     check(lambda)?;
+    if let Some(anchor) = &anchor {
+        anchor.check(net.params())?;
+        lambda += anchor.precision;
+    }
     let mut scratch = Scratch::new(scratch, natural_gradient_scratch(layers, samples))?;
     let tape = scratch.take(tape_len(layers, samples, Order::First))?;
     let mut f = scratch.matrix(net.outputs(), samples)?;
@@ -107,13 +131,15 @@ pub fn natural_gradient<T: Real>(
             let slope = tape.slope(dense.index - 1).data();
             to.chunks_mut(slope.len().max(1)).for_each(|to| multiply(to, slope));
         }
-        let batch = LayerBatch { x: tape.input(dense.index), g: g.reborrow(), multiples, c };
+        let (x, g) = (tape.input(dense.index), g.reborrow());
+        let batch = LayerBatch { x, g, multiples, c, anchor: anchor.as_ref() };
         layer_step(&dense, batch, (lambda, damping), step, factors)
             .map_err(|e| e.in_layer(dense.index))?;
         core::mem::swap(&mut here, &mut there);
     }
     check_result("step", Mat::column_vector(step))?;
-    Ok(c * value)
+    let pull = anchor.map_or(T::ZERO, |anchor| anchor.value(net.theta()));
+    Ok(c * value + pull)
 }
 
 #[inline(always)]
@@ -155,6 +181,7 @@ struct LayerBatch<'b, T> {
     multiples: &'b [T],
     /// The loss's scale.
     c: T,
+    anchor: Option<&'b Anchor<'b, T>>,
 }
 
 /// Factors, damping, gradient and solution of one layer, lower triangles:
@@ -172,12 +199,15 @@ fn layer_step<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), KfacError> {
     let (n, m, samples) = (dense.layer.homogeneous_inputs(), dense.layer.outputs, batch.x.cols());
-    let LayerBatch { x, mut g, multiples, c } = batch;
+    let LayerBatch { x, mut g, multiples, c, anchor } = batch;
     let mut scratch = Scratch::new(scratch, 0)?;
     let mut over_v = Stacked::new(scratch.take(Stacked::<T>::len(n, m))?, n, m)?;
     let rest = scratch.rest();
     let scaled = scale(&mut g, multiples, MatMut::of(&mut *rest, m, samples));
     gradient(dense, x, scaled.as_ref(), c, over_v.b())?;
+    if let Some(anchor) = anchor {
+        pull(dense, anchor, over_v.b());
+    }
     input_factor(dense, x, over_v.a())?;
 
     let mut over_w = Stacked::new(rest, m, n)?;
@@ -241,6 +271,20 @@ fn gradient<T: Real>(
     let (weights, mut bias) = v.split_at_col(dense.layer.inputs);
     row_sums(c * dense.scale.bias, g, bias.col(0));
     Ok(gemm_nt(c * dense.scale.weight, g, x, T::ZERO, weights)?)
+}
+
+/// `V^T := V^T + D (W - W_0)`, the bias as the last column.
+fn pull<T: Real>(dense: &DenseLayer<'_, T>, anchor: &Anchor<'_, T>, v: MatMut<'_, T>) {
+    let there = dense.at(anchor.theta);
+    let (mut weights, mut bias) = v.split_at_col(dense.layer.inputs);
+    for (i, v) in weights.columns().enumerate() {
+        for (o, v) in v.iter_mut().enumerate() {
+            *v += anchor.precision * (dense.weights.at(i, o) - there.weights.at(i, o));
+        }
+    }
+    for ((v, here), there) in bias.col(0).iter_mut().zip(dense.bias).zip(there.bias) {
+        *v += anchor.precision * (*here - *there);
+    }
 }
 
 /// `A = mean a a^T`

@@ -46,6 +46,17 @@ impl<'a, T: Real> Architecture<'a, T> {
         self.layers
     }
 
+    /// The layers from `first` on: [`Mlp::back`] without its parameters.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoLayers`] if none is left.
+    pub fn back(self, first: usize) -> Result<Self, NetworkError> {
+        let (layers, scales) = (self.layers.get(first..), self.scales.get(first..));
+        let layers = layers.unwrap_or_default();
+        layer::check(layers)?;
+        Ok(Self { layers, scales: scales.unwrap_or_default(), ..self })
+    }
+
     /// The network at parameters `theta`.
     ///
     /// # Errors

@@ -7,6 +7,7 @@
 
 pub mod activation;
 mod architecture;
+mod back;
 pub mod layer;
 pub mod loss;
 pub mod mlp;
@@ -15,6 +16,7 @@ mod typed;
 
 pub use activation::{Activation, Formula, Jet, evaluate, formula};
 pub use architecture::Architecture;
+pub use back::{Back, is_back};
 pub use layer::Layer;
 pub use loss::{Loss, Reduction, Targets, soft_label};
 pub use mlp::{Dense, DenseLayer, Mlp, Scale};

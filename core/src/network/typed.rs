@@ -89,11 +89,13 @@ pub trait Network: Copy {
 /// assert_eq!(Plain::PARAMS, 4 * 8 + 8 * 2);
 /// ```
 ///
-/// The activations are those of [`Activation`](crate::network::Activation), with `_` for `-`.
+/// The activations are those of [`Activation`](crate::network::Activation), with `_` for `-`. What
+/// goes on learning behind a front that does not is a network too: `mlp! { Head: 8 => 1, back of
+/// Sensor }`, a [`Back`](crate::network::Back).
 #[macro_export]
 macro_rules! mlp {
     ($(#[$meta:meta])* $vis:vis $name:ident : $inputs:literal
-        $(=> $width:literal $($activation:ident)?)+ $(, no $bias:ident)?) => {
+        $(=> $width:literal $($activation:ident)?)+ $(, no $bias:ident)? $(, back of $whole:ty)?) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug)]
         $vis struct $name;
@@ -108,6 +110,21 @@ macro_rules! mlp {
                 Err(_) => panic!("mlp!: every width is at least 1"),
                 Ok(()) => {}
             };
+
+        $($crate::mlp!(@back $name $whole);)?
+    };
+    (@back $name:ident $whole:ty) => {
+        impl $crate::network::Back for $name {
+            type Whole = $whole;
+        }
+
+        const _: () = assert!(
+            $crate::network::is_back(
+                <$whole as $crate::network::Network>::LAYERS,
+                <$name as $crate::network::Network>::LAYERS
+            ),
+            "mlp!: write the last layers of the network behind `back of`, with its activations"
+        );
     };
     (@network $name:ident $bias:tt [$inputs:literal] $($width:literal [$($activation:ident)?])+) => {
         impl $crate::network::Network for $name {

@@ -4,18 +4,26 @@ use super::Agreement::{Exact, Within};
 use super::Input::{Positive, Values};
 use super::setup::{Linear, Sensor, mat, mat_mut};
 use super::{Memory, Task, task};
-use nanocurv::Mat;
 use nanocurv::kfac::{
     Damping, Factored, Fisher, Inverse, Kronecker, Optimizer, Progress, Series, SeriesOption,
     Settings, Weights, accumulate, accumulate_scratch, factored_len, factors_len, gradient,
     natural_gradient, natural_gradient_scratch, optimizer_len, optimizer_scratch, series_scratch,
 };
-use nanocurv::network::{Loss, Mlp, Network, Reduction, Targets};
+use nanocurv::network::{Back, Loss, Mlp, Network, Reduction, Targets, features, forward_scratch};
+use nanocurv::{Mat, mlp};
+
+mlp! {
+    /// What learns behind two frozen layers.
+    pub Head: 8 => 1, back of Sensor
+}
+
+/// The features of a batch of 8.
+const FEATURES: usize = 8 * 8;
 
 const INPUTS: &[super::Input] = &[Values(Sensor::PARAMS), Values(5 * 8)];
 
 /// The rows of this family.
-pub const TASKS: [Task; 8] = [
+pub const TASKS: [Task; 9] = [
     task(
         "kfac step 4-8-8-1 batch 8",
         INPUTS,
@@ -35,6 +43,13 @@ pub const TASKS: [Task; 8] = [
         &[Values(Sensor::PARAMS), Values(5)],
         natural_gradient_scratch(Sensor::LAYERS, 1),
         stream_step,
+        Exact,
+    ),
+    task(
+        "kfac frozen step 4-8-8-1 batch 8",
+        INPUTS,
+        FEATURES + natural_gradient_scratch(Head::LAYERS, 8),
+        frozen_step,
         Exact,
     ),
     task(
@@ -97,6 +112,21 @@ fn natural<N: Network>(_: N, memory: &mut Memory, batch: usize) -> Option<&[f32]
 #[inline(never)]
 fn step(memory: &mut Memory) -> Option<&[f32]> {
     natural(Sensor, memory, 8)
+}
+
+/// On the last layer alone: the features of the first two, then their step.
+#[inline(never)]
+fn frozen_step(memory: &mut Memory) -> Option<&[f32]> {
+    let (theta, x, y) = problem(&memory.input, 8)?;
+    let (phi, scratch) = memory.scratch.split_at_mut_checked(FEATURES)?;
+    let front = scratch.get_mut(..forward_scratch(Sensor::LAYERS, 8))?;
+    features(&Sensor.at(theta).ok()?, Head::FIRST, x, mat_mut(phi, 8, 8)?, front).ok()?;
+    let head = Mlp::with_evaluate(Head::LAYERS, Head::part(theta), Head::evaluate).ok()?;
+    let to = memory.output.get_mut(..Head::PARAMS)?;
+    let (loss, damping) = ((Loss::Mse, Reduction::Mean), (0.1, Damping::Pi));
+    let scratch = scratch.get_mut(..natural_gradient_scratch(Head::LAYERS, 8))?;
+    natural_gradient(&head, mat(phi, 8, 8)?, y, loss, damping, to, scratch).ok()?;
+    memory.output.get(..Head::PARAMS)
 }
 
 #[inline(never)]

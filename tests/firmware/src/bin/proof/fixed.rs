@@ -7,14 +7,16 @@ mod kron;
 mod laplace;
 
 use nanocurv::curvature::CurvatureError;
-use nanocurv::fixed::Problem;
 use nanocurv::fixed::ntk::{kernel, kernel_between};
 use nanocurv::fixed::stream::{Replay, input_standardizer, output_standardizer};
-use nanocurv::network::Network;
+use nanocurv::fixed::{Problem, features};
+use nanocurv::network::{Network, forward_scratch};
 use nanocurv::stream::standardizer_len;
 use nanocurv::{Real, mlp, ntk};
 
 mlp! { Net: 3 => 5 tanh => 4 relu => 2 }
+mlp! { End: 4 => 2, back of Net }
+const FRONT: usize = forward_scratch(Net::LAYERS, 7);
 const SQUARE: usize = ntk::scratch(Net::LAYERS, 7);
 const BETWEEN: usize = ntk::between_scratch(Net::LAYERS, 7, 5);
 const INPUTS: usize = standardizer_len(Net::INPUTS);
@@ -22,6 +24,7 @@ const OUTPUTS: usize = standardizer_len(Net::OUTPUTS);
 
 pub fn functions<T: Real>() {
     keep!(
+        features::<End, T, 7, FRONT>,
         kernel::<Net, T, 7, SQUARE>,
         kernel_between::<Net, T, 7, 5, BETWEEN>,
         Problem::<Net, T, 7>::values,

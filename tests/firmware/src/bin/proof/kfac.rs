@@ -160,6 +160,10 @@ pub fn functions<T: Real>() {
         Schedule::<T>::adapt,
         natural_gradient_scratch,
         natural_gradient::<T>,
+        natural_gradient_anchored::<T>,
+        Anchor::<T>::check,
+        Anchor::<T>::value,
+        Anchor::<T>::add_gradient,
         Fisher::reborrow,
     );
     optimizer::<T, Factored>();
@@ -177,6 +181,8 @@ pub fn functions<T: Real>() {
 fn optimizer<T: Real, R: Representation>() {
     keep!(
         Optimizer::<T, R>::new,
+        Optimizer::<T, R>::with_anchor,
+        Optimizer::<T, R>::start_from,
         Optimizer::<T, R>::factors,
         Optimizer::<T, R>::update,
         Optimizer::<T, R>::step,

@@ -1,13 +1,14 @@
 //! Networks and losses.
 
 use nanocurv::network::{
-    Activation, Architecture, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape,
-    Targets, chain, evaluate, features, formula, forward, forward_scratch, layer, soft_label,
-    tape_len,
+    Activation, Architecture, Back, Dense, DenseLayer, Jet, Layer, Loss, Mlp, Network, Scale, Tape,
+    Targets, chain, evaluate, features, formula, forward, forward_scratch, is_back, layer,
+    soft_label, tape_len,
 };
 use nanocurv::{Real, mlp};
 
 mlp! { Net: 3 => 5 tanh => 4 relu => 2 }
+mlp! { End: 4 => 2, back of Net }
 
 pub fn functions<T: Real>() {
     keep!(
@@ -37,7 +38,11 @@ pub fn functions<T: Real>() {
         Architecture::<T>::with_evaluate,
         Architecture::<T>::with_scales,
         Architecture::<T>::layers,
+        Architecture::<T>::back,
         Architecture::<T>::at,
+        End::part::<T>,
+        End::part_mut::<T>,
+        is_back,
         Net::architecture::<T>,
         Mlp::<T>::new,
         Mlp::<T>::with_evaluate,
