@@ -24,6 +24,7 @@ pub(crate) mod factors;
 mod full;
 mod kronecker;
 mod model;
+mod one_output;
 mod optimizer;
 mod preconditioner;
 mod schedule;

@@ -8,12 +8,14 @@
 //! Only one layer's factors are in memory at a time, each stacked on its right-hand side and
 //! solved where it was accumulated. N (O + 4) P multiply-accumulates and the factorisations.
 //! With one output, gradient and type-2 vector are multiples of one vector: `g = p u`, `r = q u`,
-//! and u alone is pulled back.
+//! and u alone is pulled back; a batch of no more samples than such a layer of one output has inputs
+//! is solved in the batch's own size (`one_output`).
 
 use super::anchor::Anchor;
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
 use super::kronecker::check_pivots;
+use super::one_output::{self, OneOutput};
 use crate::error::{LinalgError, ShapeError, check_result};
 use crate::linalg::{Stacked, gemm_nt, syrk_nt};
 use crate::matrix::{Mat, MatMut};
@@ -42,8 +44,11 @@ const fn multiples(layers: &[Layer]) -> usize {
 }
 
 /// Both stacks; the scaled gradients are gone when the second is built.
-const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
+const fn layer_scratch(layer: &Layer, batch: usize, kinds: usize) -> usize {
     let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
+    if m == 1 && kinds == 1 && batch <= n {
+        return one_output::step_scratch(batch);
+    }
     let (over_w, scaled) = (Stacked::<f32>::len(m, n), m * batch);
     Stacked::<f32>::len(n, m) + if over_w > scaled { over_w } else { scaled }
 }
@@ -52,7 +57,7 @@ const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
 const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
     let (mut max, mut l) = (0, 0);
     while l < layers.len() {
-        let scratch = layer_scratch(&layers[l], batch);
+        let scratch = layer_scratch(&layers[l], batch, kinds(layers));
         if scratch > max {
             max = scratch;
         }
@@ -132,9 +137,18 @@ pub fn natural_gradient_anchored<T: Real>(
             to.chunks_mut(slope.len().max(1)).for_each(|to| multiply(to, slope));
         }
         let (x, g) = (tape.input(dense.index), g.reborrow());
-        let batch = LayerBatch { x, g, multiples, c, anchor: anchor.as_ref() };
-        layer_step(&dense, batch, (lambda, damping), step, factors)
-            .map_err(|e| e.in_layer(dense.index))?;
+        let anchor = anchor.as_ref();
+        let step = step.part_mut(dense.offset..);
+        let few = samples <= dense.layer.homogeneous_inputs();
+        if m == 1 && few && !multiples.is_empty() {
+            let (p, q) = multiples.cut(samples);
+            let batch = OneOutput { x, u: g.into_ref().data(), p, q, c, anchor };
+            one_output::step(&dense, batch, (lambda, damping), step, factors)
+        } else {
+            let batch = LayerBatch { x, g, multiples, c, anchor };
+            layer_step(&dense, batch, (lambda, damping), step, factors)
+        }
+        .map_err(|e| e.in_layer(dense.index))?;
         core::mem::swap(&mut here, &mut there);
     }
     check_result("step", Mat::column_vector(step))?;
@@ -158,6 +172,18 @@ fn seed<T: Real>(
     loss.check(targets, outputs, samples)?;
     let (gradients, roots) = to.cut_mut(outputs * samples);
     let mut value = T::ZERO;
+    if let (Loss::Mse, 1, Targets::Values(y)) = (loss, outputs, targets)
+        && y.stride() == 1
+    {
+        // The same without asking each sample which loss it has.
+        roots.fill(T::of(core::f64::consts::SQRT_2));
+        for ((f, y), to) in f.data().iter().zip(y.data()).zip(gradients) {
+            let error = *f - *y;
+            value += error * error;
+            *to = T::TWO * error;
+        }
+        return Ok(value);
+    }
     for (n, (f, to)) in f.columns().zip(gradients.chunks_mut(outputs.max(1))).enumerate() {
         value += loss.sample(f, targets, n);
         loss.sample_gradient(f, targets, n, to);
@@ -218,7 +244,6 @@ fn layer_step<T: Real>(
     let split = Split::new(lambda, damping, over_v.a().as_ref(), over_w.a().as_ref())?;
     over_v.a().add_diagonal(split.input);
     over_w.a().add_diagonal(split.output);
-    let step = step.part_mut(dense.offset..);
     solve(&mut over_v, step).map_err(KfacError::of(Side::Input))?;
     over_w.b().copy_transposed(over_v.b().into_ref());
     solve(&mut over_w, step).map_err(KfacError::of(Side::Output))?;

@@ -140,6 +140,7 @@ macro_rules! mlp {
             type Outputs<T: $crate::Real, const B: usize> =
                 $crate::SMatrix<T, { <$name as $crate::network::Network>::OUTPUTS }, B>;
 
+            #[allow(unused_variables)] // without a hidden layer
             fn evaluate<T: $crate::Real>(
                 activation: $crate::network::Activation,
                 jet: $crate::network::Jet<'_, T>,
