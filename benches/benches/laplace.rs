@@ -73,7 +73,7 @@ fn coverage() -> Result<()> {
             every: None,
         };
         let mut net = fresh(arch, 0)?;
-        net.theta = train(&net, &train_set, &settings, None, UNWATCHED)?.checkpoint.theta;
+        net.theta = train(&net, &train_set, &settings, None, UNWATCHED)?.theta;
         for structure in StructureKind::ALL {
             let settings =
                 LaplaceSettings { structure: *structure, ..LaplaceSettings::new(Loss::Mse) };

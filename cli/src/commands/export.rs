@@ -18,11 +18,14 @@ use crate::session::{Outcome, Session};
 `THETA` in single precision, PyTorch's order; every number round-trips. Add it to a firmware \
 crate as a module. The scales of the ntk parameterization are multiplied into the numbers. With \
 --posterior also `POSTERIOR`, `POSTERIOR_LAYERS`, `STRUCTURE` and `NOISE`, for \
-`nanocurv::laplace::Posterior::from_exported`.
+`nanocurv::laplace::Posterior::from_exported`, and `FACTORS` of the structures that have them, for \
+`nanocurv::kfac::Optimizer::start_from`. With --freeze K the line `mlp! { pub NAMEBack: .., back of \
+NAME }` names the layers behind the first K, and posterior and factors are of these.
 
 Examples:
   nanocurv export --net net.safetensors --activation tanh --out src/sensor.rs
   nanocurv export --net net.safetensors --activation tanh --posterior post.npz --out src/sensor.rs
+  nanocurv export --net net.safetensors --activation tanh --freeze 2 --out src/sensor.rs
   nanocurv export --net net.safetensors --activation relu,tanh --name Gauge"
 )]
 pub struct Args {
@@ -31,6 +34,9 @@ pub struct Args {
     /// Write this posterior beside the parameters: what `laplace fit --out` wrote
     #[arg(long, value_name = "FILE.npz")]
     posterior: Option<PathBuf>,
+    /// The first K layers stay as they are: name the others as a network that goes on learning
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    freeze: usize,
     /// The network's name in Rust [default: FILE's in CamelCase]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -52,18 +58,28 @@ impl Args {
         // Exported is what a microcontroller computes with, whatever --dtype says.
         let net = session.read(|| self.net.read::<f64>())?;
         session.introduce(&net);
+        ensure!(
+            self.freeze < net.layers().len(),
+            "--freeze: found {}, needed fewer than the {} layers of {}",
+            self.freeze,
+            net.layers().len(),
+            net.name
+        );
         let (theta, rounded) = rust::single(&net)?;
         let file = Path::new(&net.name).file_name().unwrap_or_default().to_string_lossy();
-        let mut source = rust::write(&name, &net, &theta, &self.command(), &file);
+        let mut source = rust::write(&name, &net, &theta, self.freeze, &self.command(), &file);
         if rounded > 0 {
             session.note(&format!("{rounded} of {} parameters were rounded to f32", theta.len()));
         }
         if let Some(path) = &self.posterior {
             let posterior = session.read(|| posterior::load::<f64>(path))?;
             posterior.check(&net)?;
-            let numbers = posterior.standard(&net);
-            let (numbers, rounded) = rust::rounded(&path.display().to_string(), &numbers)?;
-            source.push_str(&rust::posterior(&name, &posterior, &numbers));
+            let behind = posterior.behind(&net, self.freeze)?;
+            let what = path.display().to_string();
+            let (numbers, rounded) = rust::rounded(&what, &behind.numbers)?;
+            let (factors, _) = rust::rounded(&what, &behind.factors)?;
+            let arrays = (&numbers[..], &factors[..]);
+            source.push_str(&rust::posterior(&name, &posterior, behind.first, arrays));
             session.note(&format!(
                 "{rounded} of {} numbers of the posterior were rounded to f32",
                 numbers.len()
@@ -106,6 +122,9 @@ impl Args {
         let mut command = format!("nanocurv export {}", self.net.words());
         if let Some(posterior) = &self.posterior {
             let _ = write!(command, " --posterior {}", word(posterior));
+        }
+        if self.freeze > 0 {
+            let _ = write!(command, " --freeze {}", self.freeze);
         }
         if let Some(name) = &self.name {
             let _ = write!(command, " --name {name}");

@@ -5,6 +5,7 @@
 //! posterior              the numbers, in the order of nanocurv::laplace::Posterior
 //! structure, loss        which, counted from 0: full, kron, ekfac, diagonal; mse, cross-entropy, bce
 //! separate_bias, last_layer  1 or 0
+//! factors                K-FAC's, of structures kron and ekfac (absent in older files)
 //! noise                  the standard deviation of an observation
 //! digest                 SHA-256 of the network, as four integers
 //! ```
@@ -35,6 +36,7 @@ pub fn save<T: Float>(path: &Path, fitted: &Fitted<T>) -> Result<()> {
         ("noise", number(posterior.noise)),
         ("digest", Array::from(posterior.digest.to_vec())),
         ("posterior", Array::from(posterior.data.clone())),
+        ("factors", Array::from(posterior.factors.clone())),
         ("prior_precision", Array::from(prior_precision.clone())),
         ("log_likelihood", number(evidence.log_likelihood)),
         ("log_det_ratio", number(evidence.log_det_ratio)),
@@ -86,6 +88,10 @@ pub fn parse<T: Float>(bytes: Vec<u8>) -> Result<Posterior<T>> {
     if let Some(index) = data.first_non_finite() {
         anyhow::bail!("'posterior': number {index} is {}, needed a finite one", data.at(index));
     }
+    let factors = array("factors").ok();
+    if let Some(index) = factors.and_then(Array::first_non_finite) {
+        anyhow::bail!("'factors': number {index} is not finite");
+    }
     let noise = number("noise")?;
     ensure!(noise > 0.0 && noise.is_finite(), "'noise': found {noise}, needed a positive number");
     Ok(Posterior {
@@ -96,6 +102,7 @@ pub fn parse<T: Float>(bytes: Vec<u8>) -> Result<Posterior<T>> {
         noise,
         digest,
         data: data.to_vec(),
+        factors: factors.map(Array::to_vec).unwrap_or_default(),
     })
 }
 

@@ -7,27 +7,32 @@ use anyhow::{Result, ensure};
 
 use crate::desktop::laplace::{Posterior, StructureKind};
 use crate::desktop::{Float, Network};
+use nanocurv::network::Layer;
 
 /// Where a line of the file is broken.
 const WIDTH: usize = 100;
 
-/// The source: the `mlp!` line and the parameters in single precision. `command` is what makes it,
-/// `file` what it is from.
-pub fn write(name: &str, net: &Network<f64>, theta: &[f32], command: &str, file: &str) -> String {
+/// The source: the `mlp!` line and the parameters in single precision; with a `freeze` above 0, also
+/// the layers behind so many as a network of their own. `command` is what makes it, `file` what it
+/// is from.
+pub fn write(
+    name: &str,
+    net: &Network<f64>,
+    theta: &[f32],
+    freeze: usize,
+    command: &str,
+    file: &str,
+) -> String {
     let layers = net.layers();
     let mut text = format!("// Written by nanocurv {}:\n", env!("CARGO_PKG_VERSION"));
     let _ = writeln!(text, "// {}\n", command);
-    let _ = writeln!(text, "nanocurv::mlp! {{");
-    let _ = writeln!(text, "    /// The network of `{}`.", file.escape_debug());
-    let _ = write!(text, "    pub {name}: {}", net.inputs());
-    for (l, layer) in layers.iter().enumerate() {
-        let _ = write!(text, " => {}", layer.outputs);
-        if l + 1 < layers.len() {
-            let _ = write!(text, " {}", layer.activation.name().replace('-', "_"));
-        }
+    let doc = format!("The network of `{}`.", file.escape_debug());
+    named(&mut text, &doc, name, layers, "");
+    if freeze > 0 {
+        let doc =
+            format!("What goes on learning: the layers of [`{name}`] behind the first {freeze}.");
+        named(&mut text, &doc, &back_of(name), &layers[freeze..], &format!(", back of {name}"));
     }
-    let bias = layers.iter().any(|l| l.bias);
-    let _ = writeln!(text, "{}\n}}\n", if bias { "" } else { ", no bias" });
     let _ = writeln!(text, "/// The parameters of [`{name}`] in PyTorch's order.");
     text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
     let count = format!("<{name} as nanocurv::network::Network>::PARAMS");
@@ -46,9 +51,35 @@ pub fn write(name: &str, net: &Network<f64>, theta: &[f32], command: &str, file:
     text
 }
 
-/// The source of a posterior of the network `name`, behind that network's own; `numbers` are
-/// [`Posterior::standard`](crate::desktop::laplace::Posterior::standard) in single precision.
-pub fn posterior<T: Float>(name: &str, posterior: &Posterior<T>, numbers: &[f32]) -> String {
+/// The name of what learns behind a front that stays.
+fn back_of(name: &str) -> String {
+    format!("{name}Back")
+}
+
+/// An `mlp!` line with its comment; `more` stands behind the widths.
+fn named(text: &mut String, doc: &str, name: &str, layers: &[Layer], more: &str) {
+    let inputs = layers.first().map_or(0, |l| l.inputs);
+    let _ = write!(text, "nanocurv::mlp! {{\n    /// {doc}\n    pub {name}: {inputs}");
+    for (l, layer) in layers.iter().enumerate() {
+        let _ = write!(text, " => {}", layer.outputs);
+        if l + 1 < layers.len() {
+            let _ = write!(text, " {}", layer.activation.name().replace('-', "_"));
+        }
+    }
+    let bias = layers.iter().any(|l| l.bias);
+    let _ = writeln!(text, "{}{more}\n}}\n", if bias { "" } else { ", no bias" });
+}
+
+/// The source of a posterior of the network `name` behind its first layers, of which there are
+/// `first`, behind that network's own source; `numbers` and `factors` are
+/// [`Posterior::standard`](crate::desktop::laplace::Posterior::standard) and its factors in single
+/// precision.
+pub fn posterior<T: Float>(
+    name: &str,
+    posterior: &Posterior<T>,
+    first: usize,
+    (numbers, factors): (&[f32], &[f32]),
+) -> String {
     let bias = if posterior.separate_bias { "Separate" } else { "Joint" };
     let structure = match posterior.structure {
         StructureKind::Full => "Full".to_owned(),
@@ -57,12 +88,15 @@ pub fn posterior<T: Float>(name: &str, posterior: &Posterior<T>, numbers: &[f32]
         StructureKind::Diagonal => "Diagonal".to_owned(),
     };
     let network = format!("<{name} as nanocurv::network::Network>");
-    let (of, layers) = if posterior.last_layer {
-        ("the last layer of ", format!("{network}::LAYERS.split_at({network}::LAYERS.len() - 1).1"))
+    let (of, layers) = if first > 0 {
+        (
+            format!("those of [`{name}`] behind the first {first}"),
+            format!("{network}::LAYERS.split_at({first}).1"),
+        )
     } else {
-        ("", format!("{network}::LAYERS"))
+        (format!("all of [`{name}`]"), format!("{network}::LAYERS"))
     };
-    let mut text = format!("\n/// The layers that [`POSTERIOR`] is over: {of}[`{name}`].\n");
+    let mut text = format!("\n/// The layers that [`POSTERIOR`] is over: {of}.\n");
     let _ = writeln!(
         text,
         "pub const POSTERIOR_LAYERS: &[nanocurv::network::Layer] =\n    {layers};\n"
@@ -78,6 +112,19 @@ pub fn posterior<T: Float>(name: &str, posterior: &Posterior<T>, numbers: &[f32]
     let count = "nanocurv::laplace::posterior_len(POSTERIOR_LAYERS, STRUCTURE)";
     let _ = writeln!(text, "pub static POSTERIOR: [f32; {count}] = [");
     numbers.chunks(8).for_each(|row| self::numbers(&mut text, row));
+    text.push_str("];\n");
+    if factors.is_empty() {
+        return text;
+    }
+    let _ = writeln!(
+        text,
+        "\n/// K-FAC's factors of [`POSTERIOR_LAYERS`] at the data of the fit, of the"
+    );
+    let _ = writeln!(text, "/// mean loss: what `nanocurv::kfac::Optimizer::start_from` takes.");
+    text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
+    let count = "nanocurv::kfac::factors_len(POSTERIOR_LAYERS)";
+    let _ = writeln!(text, "pub static FACTORS: [f32; {count}] = [");
+    factors.chunks(8).for_each(|row| self::numbers(&mut text, row));
     text.push_str("];\n");
     text
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::args::{DataArgs, LossArgs, NetArgs, OutputArgs, PlotArgs, TargetArgs, choice};
 use crate::desktop::choice::choices;
-use crate::desktop::train::{Best, Curve, Run, TrainSettings, train};
+use crate::desktop::train::{Best, Curve, Run, TrainSettings, Units, train};
 use crate::desktop::{Choice, Float};
 use crate::io::{self, checkpoint};
 use crate::report::{Format, Report};
@@ -21,7 +21,7 @@ use options::OptimizerArgs;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Result: `iteration` and `loss` (of all training samples, before the step of that \
-number), with --validation `validation_loss`, with class labels `accuracy`, with kfac and ekfac \
+number; with --standardize in its units, without the pull of --anchor), with --validation `validation_loss`, with class labels `accuracy`, with kfac and ekfac \
 `damping`; in JSON also `best_iteration` and `best_loss`. Notes say how many steps had to raise \
 their damping, and that a run has made no progress. --out holds the parameters under \
 PyTorch's names, and in its metadata what --resume needs to go on bit for bit. Ctrl-C and SIGTERM \
@@ -34,7 +34,11 @@ Examples:
 --loss cross-entropy --optimizer adam --learning-rate 0.003 --batch-size 32 --validation 0.2 \
 --iterations 1000 --plot curve.svg --out tuned.safetensors
   nanocurv train --arch 10-16-8-1 --activation tanh --data x.csv --targets y.csv --loss mse \
---iterations 200 --resume net.safetensors --out net.safetensors"
+--iterations 200 --resume net.safetensors --out net.safetensors
+  nanocurv train --arch 4-8-8-1 --activation tanh --data log.csv:temp,rh,gas,volt --targets log.csv:ppm \
+--loss mse --standardize --iterations 200 --out sensor.safetensors
+  nanocurv train --net sensor.safetensors --activation tanh --data field.csv:temp,rh,gas,volt \
+--targets field.csv:ppm --loss mse --standardize --freeze 2 --anchor 0.01 --iterations 50 --out tuned.safetensors"
 )]
 pub struct Args {
     #[command(flatten)]
@@ -59,6 +63,16 @@ pub struct Args {
     /// What initial weights, batches and draws follow from
     #[arg(long, value_name = "S", default_value_t = 0, help_heading = "Training")]
     seed: u64,
+    /// The first K layers stay as they are; the others learn on what these make of the inputs
+    #[arg(long, value_name = "K", default_value_t = 0, help_heading = "Training")]
+    freeze: usize,
+    /// Learn on inputs, and regression targets, by mean and deviation of the training data, and fold
+    /// both into the first and the last layer: the network takes and gives raw units
+    #[arg(long, help_heading = "Training")]
+    standardize: bool,
+    /// Pull towards the parameters that training starts with: D/2 |theta - theta_0|^2 in the loss
+    #[arg(long, value_name = "D", help_heading = "Training")]
+    anchor: Option<f64>,
     /// Steps from one measurement of the loss to the next [default: an epoch]
     #[arg(long, value_name = "N", help_heading = "Training")]
     every: Option<usize>,
@@ -104,6 +118,12 @@ impl Args {
             validation: self.validation,
             seed: self.seed,
             every: self.every,
+            freeze: self.freeze,
+            standardize: self.standardize.then_some(match self.net.path() {
+                Some(_) => Units::Raw,
+                None => Units::Standard,
+            }),
+            anchor: self.anchor,
         }
     }
 }
@@ -129,8 +149,9 @@ impl Verb for Args {
         let resumed = session.read(|| {
             let Some(path) = &self.resume else { return Ok(None) };
             let checkpoint = checkpoint::load::<T>(path, &run)?;
+            let layers = net.layers().get(self.freeze..).unwrap_or_default();
             checkpoint
-                .fits(self.iterations, net.params())
+                .fits(self.iterations, nanocurv::network::layer::params(layers))
                 .with_context(|| path.display().to_string())?;
             anyhow::Ok(Some(checkpoint))
         })?;
@@ -139,8 +160,8 @@ impl Verb for Args {
         let checkpoint = trained.checkpoint;
         if let Some(path) = &self.out {
             let theta = match self.keep {
-                Keep::Last if !trained.interrupted => &checkpoint.theta,
-                _ => &checkpoint.best.theta,
+                Keep::Last if !trained.interrupted => &trained.theta,
+                _ => &trained.best,
             };
             checkpoint::save(path, &net, theta, &checkpoint, &run)?;
             session.note(&format!("wrote {}", path.display()));

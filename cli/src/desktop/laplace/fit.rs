@@ -1,18 +1,18 @@
 //! Fitting a posterior: sums over chunks of samples, their spectrum, the evidence.
 
 use nanocurv::laplace::{self, Fit, Prior, Spectrum, Structure, Tuning};
-use nanocurv::network::Loss;
+use nanocurv::network::{Loss, Reduction};
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use super::digest::digest;
 use super::posterior::Posterior;
-use super::predict::features;
 use super::settings::LaplaceSettings;
 use crate::desktop::array::{Float, samples, zeros};
 use crate::desktop::choice::Choice as _;
 use crate::desktop::data::Data;
 use crate::desktop::error::{Context, Result, ensure};
+use crate::desktop::features::features;
 use crate::desktop::network::Network;
 use crate::desktop::targets::Targets;
 use crate::desktop::watch::{Watch, Work};
@@ -55,8 +55,8 @@ pub fn fit<T: Float>(
     check_kind(net, &data.targets, settings.loss)?;
     let structure = settings.structure.core(settings.separate_bias);
     if settings.last_layer && net.layers().len() > 1 {
-        let back = net.back(net.layers().len() - 1);
-        let x = features(net, data.x.view())?;
+        let last = net.layers().len() - 1;
+        let (back, x) = (net.back(last), features(net, last, data.x.view())?);
         return fit_layers(net, &back, (x.view(), &data.targets), structure, settings, watch);
     }
     fit_layers(net, net, (data.x.view(), &data.targets), structure, settings, watch)
@@ -177,6 +177,7 @@ fn fit_layers<T: Float>(
         noise: noise.to_f64(),
         digest: digest(whole),
         data: numbers,
+        factors: factors(layers, &sums, x.nrows(), (settings.loss, structure)),
     };
     let prior_precision = precisions.iter().map(|d| d.to_f64()).collect();
     let evidence = laplace::Evidence {
@@ -187,6 +188,32 @@ fn fit_layers<T: Float>(
         effective_parameters: evidence.effective_parameters.to_f64(),
     };
     Ok(Fitted { posterior, prior_precision, evidence, iterations, stop })
+}
+
+/// K-FAC's factors of the mean loss, of the sums over all samples: `A = sum a a^T / N`,
+/// `G = c sum g g^T` with the mean's `c`; those sums have the loss's Hessian, halved for the squared
+/// error.
+fn factors<T: Float>(
+    net: &Network<T>,
+    sums: &[T],
+    samples: usize,
+    (loss, structure): (Loss, Structure),
+) -> Vec<T> {
+    if !matches!(structure, Structure::Kronecker(_) | Structure::Ekfac(_)) {
+        return Vec::new();
+    }
+    let input = T::ONE / T::from_usize(samples);
+    let whole = if loss == Loss::Mse { T::of(2.0) } else { T::ONE };
+    let output = whole * loss.scale(Reduction::Mean, samples, net.outputs());
+    let (mut factors, mut rest) = (Vec::new(), sums);
+    for layer in net.layers() {
+        let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
+        let (a, after) = rest.split_at(n * n);
+        let (g, after) = after.split_at(m * m);
+        factors.extend(a.iter().map(|v| input * *v).chain(g.iter().map(|v| output * *v)));
+        rest = after;
+    }
+    factors
 }
 
 /// The sums of all samples and the summed loss: as many chunks side by side as there are threads,

@@ -12,7 +12,7 @@ mod standard;
 
 pub use digest::{Digest, digest};
 pub use fit::{Evidence, Fitted, fit};
-pub use posterior::Posterior;
-pub use predict::{Prediction, features};
+pub use posterior::{Behind, Posterior};
+pub use predict::Prediction;
 pub use score::Score;
 pub use settings::{LaplaceSettings, PriorPer, StructureKind};

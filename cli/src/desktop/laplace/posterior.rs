@@ -28,12 +28,58 @@ pub struct Posterior<T> {
     pub digest: Digest,
     /// The numbers, as [`nanocurv::laplace::Posterior`] reads them.
     pub data: Vec<T>,
+    /// K-FAC's factors at the data, of the mean loss, as [`nanocurv::kfac::Factors`] reads them;
+    /// none of structures that are not made of them.
+    pub factors: Vec<T>,
+}
+
+/// The part of a posterior that is of the layers behind others.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// The index of the first of those layers.
+    pub first: usize,
+    /// The numbers.
+    pub numbers: Vec<f64>,
+    /// The factors.
+    pub factors: Vec<f64>,
 }
 
 impl<T: Float> Posterior<T> {
     /// The network whose parameters it is over: `net`, or its last layer.
     pub(super) fn of_layers(&self, net: &Network<T>) -> Network<T> {
         if self.last_layer { net.back(net.layers().len() - 1) } else { net.clone() }
+    }
+
+    /// The index of the first of `net`'s layers that it is over.
+    pub fn first(&self, net: &Network<T>) -> usize {
+        if self.last_layer { net.layers().len() - 1 } else { 0 }
+    }
+
+    /// The numbers and the factors of `net` behind its first layers, of which there are at least
+    /// `freeze`, in the standard parameterisation, and the index of their first layer. With the
+    /// layers before as they are, that is the posterior of the others: the structures that are
+    /// blocks of layers are cut between blocks.
+    ///
+    /// # Errors
+    /// For the full structure, which has no such blocks.
+    pub fn behind(&self, net: &Network<T>, freeze: usize) -> Result<Behind> {
+        let from = self.first(net);
+        let first = from.max(freeze);
+        ensure!(
+            first == from || self.structure != StructureKind::Full,
+            "--posterior: a full posterior of all layers has no part of its own for those behind \
+             --freeze {freeze}; fit it with --structure kron, ekfac or diagonal, or with --last-layer"
+        );
+        let structure = self.structure.core(self.separate_bias);
+        let before = &net.layers()[from..first];
+        let (numbers, factors) = (self.standard(net), self.standard_factors(net));
+        let cut = if first == from { 0 } else { laplace::posterior_len(before, structure) };
+        let factors_cut = factors.len().min(nanocurv::kfac::factors_len(before));
+        Ok(Behind {
+            first,
+            numbers: numbers[cut..].to_vec(),
+            factors: factors[factors_cut..].to_vec(),
+        })
     }
 
     /// Fails unless it is of this network.

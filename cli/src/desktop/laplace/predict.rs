@@ -1,16 +1,17 @@
 //! Predictions: outputs with their covariance, observations, classes.
 
 use nanocurv::laplace;
-use nanocurv::network::{self, Loss};
+use nanocurv::network::Loss;
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut};
 use ndarray::{Array2, Array3, ArrayView2};
 use rayon::prelude::*;
 
 use super::posterior::Posterior;
-use crate::desktop::array::{Float, columns, matrix, samples, zeros};
+use crate::desktop::array::{Float, columns, matrix, zeros};
 use crate::desktop::data::inputs;
 use crate::desktop::error::{Context, Result, ensure};
+use crate::desktop::features::features;
 use crate::desktop::network::Network;
 
 /// Samples that one thread takes at a time.
@@ -44,7 +45,7 @@ impl<T: Float> Posterior<T> {
         self.check(net)?;
         ensure!(x.nrows() > 0, "--data: found no samples, needed one at least");
         if self.last_layer && net.layers().len() > 1 {
-            let features = features(net, x)?;
+            let features = features(net, net.layers().len() - 1, x)?;
             return self.predict_layers(&self.of_layers(net), features.view(), draws);
         }
         self.predict_layers(net, x, draws)
@@ -125,25 +126,4 @@ impl<T: Float> Posterior<T> {
         }
         Ok(all)
     }
-}
-
-/// What the last layer of `net` is given for samples `x`, one a row.
-///
-/// # Errors
-/// If the samples do not fit the network, or it has one layer.
-pub fn features<T: Float>(net: &Network<T>, x: ArrayView2<'_, T>) -> Result<Array2<T>> {
-    let mlp = net.mlp()?;
-    inputs(net, x)?;
-    let x = samples(x)?;
-    let hidden = net.layers().len() - 1;
-    let width = net.layers()[hidden].inputs;
-    let mut all = zeros::<T>(&[x.cols(), width])?;
-    all.par_chunks_mut(CHUNK * width).enumerate().try_for_each(|(chunk, to)| -> Result<()> {
-        let (from, n) = (chunk * CHUNK, to.len() / width);
-        let mut scratch = zeros::<T>(&[network::forward_scratch(mlp.layers(), n)])?;
-        let to = columns(to, width, n)?;
-        network::features(&mlp, hidden, x.columns_range(from, n), to, &mut scratch)
-            .context("--data")
-    })?;
-    Ok(matrix(x.cols(), width, all))
 }

@@ -56,6 +56,28 @@ impl<T: Float> Posterior<T> {
     }
 }
 
+impl<T: Float> Posterior<T> {
+    /// The factors over the same parameters: `A' = diag(s, .., s, t)^-1 A diag(s, .., s, t)^-1`.
+    pub fn standard_factors(&self, net: &Network<T>) -> Vec<f64> {
+        let layers = self.of_layers(net);
+        let mut numbers: Vec<f64> = self.factors.iter().map(|v| v.to_f64()).collect();
+        let mut rest = numbers.as_mut_slice();
+        for (layer, (s, t)) in layers.layers().iter().zip(layers.factors()) {
+            let (k, m) = (layer.homogeneous_inputs(), layer.outputs);
+            if rest.len() < k * k + m * m {
+                break;
+            }
+            let (a, after) = std::mem::take(&mut rest).split_at_mut(k * k);
+            let scale = |i: usize| if i < layer.inputs { *s } else { *t };
+            for (j, column) in a.chunks_mut(k).enumerate() {
+                column.iter_mut().enumerate().for_each(|(i, v)| *v /= scale(i) * scale(j));
+            }
+            rest = after.split_at_mut(m * m).1;
+        }
+        numbers
+    }
+}
+
 /// D
 fn scales<T: Float>(net: &Network<T>) -> Vec<f64> {
     let scale = |layer: usize, bias: bool| {

@@ -10,6 +10,7 @@ use crate::desktop::array::Float;
 use crate::desktop::choice::Choice;
 use crate::desktop::data::Data;
 use crate::desktop::error::{Result, ensure};
+use crate::desktop::laplace::{Digest, digest};
 use crate::desktop::network::Network;
 
 /// What a run is: what it must share with the one that goes on.
@@ -53,6 +54,13 @@ impl Run {
             ("--refresh", count(o.refresh)),
             ("--fisher", word(o.fisher.map(|f| format!("{f:?}")))),
             ("--clip", text(o.clip)),
+            ("--freeze", (settings.freeze > 0).then(|| settings.freeze.to_string())),
+            ("--standardize", word(settings.standardize.map(|units| format!("{units:?}")))),
+            ("--anchor", text(settings.anchor)),
+            (
+                "the parameters that it begins with",
+                settings.keeps_start().then(|| hex(digest(net))),
+            ),
         ];
         let given = options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Run { options: BTreeMap::from_iter(given) }
@@ -69,6 +77,11 @@ impl Run {
             .find(|(_, own, theirs)| own != theirs)
             .map(|(name, own, theirs)| format!("{name}: found {theirs}, needed {own}"))
     }
+}
+
+/// A digest in words.
+fn hex(digest: Digest) -> String {
+    digest.iter().map(|word| format!("{word:016x}")).collect()
 }
 
 /// Where a run stands.

@@ -1,8 +1,8 @@
 //! The optimisers of the core behind one call, with what they remember.
 
 use nanocurv::kfac::{
-    self, Adam, AdamProgress, Corrected, Exact, Factored, Fisher, Inverse, MovingAverage, Progress,
-    Representation, Settings, Sgd, accumulate_scratch, adam_len, gradient, optimizer_len,
+    self, Adam, AdamProgress, Anchor, Corrected, Exact, Factored, Fisher, Inverse, MovingAverage,
+    Progress, Representation, Settings, Sgd, accumulate_scratch, adam_len, gradient, optimizer_len,
     optimizer_scratch,
 };
 use nanocurv::network::{Architecture, Loss, Reduction, layer};
@@ -34,6 +34,8 @@ pub struct Minimizer<T> {
     state: Vec<T>,
     scratch: Vec<T>,
     gradient: Vec<T>,
+    /// The pull's precision and where to.
+    anchor: (T, Vec<T>),
 }
 
 /// The optimisers with what of their state is no array.
@@ -107,7 +109,13 @@ impl<T: Float> Minimizer<T> {
             state: vec![T::ZERO; state],
             scratch: vec![T::ZERO; scratch],
             gradient: vec![T::ZERO; params],
+            anchor: (T::ZERO, Vec::new()),
         }
+    }
+
+    /// Pulls to these parameters: see [`nanocurv::kfac::Anchor`].
+    pub fn anchor(&mut self, precision: T, theta: Vec<T>) {
+        self.anchor = (precision, theta);
     }
 
     /// One step on a batch; whether K-FAC had to raise its damping within it.
@@ -121,11 +129,13 @@ impl<T: Float> Minimizer<T> {
         batch: &Data<T>,
     ) -> Result<bool> {
         let (x, y) = (batch.inputs()?, batch.targets.core()?);
-        let Self { rule, state, scratch, gradient: g, loss, reduction } = self;
+        let Self { rule, state, scratch, gradient: g, loss, reduction, anchor } = self;
+        let anchor = Anchor { precision: anchor.0, theta: &anchor.1 };
         let mut descend = || -> Result<()> {
             let c = loss.scale(*reduction, batch.len(), layer::outputs(net.layers()));
             g.fill(T::ZERO);
             gradient(&net.at(theta)?, x, y, *loss, c, g, scratch)?;
+            anchor.add_gradient(theta, g);
             Ok(())
         };
         match rule {
@@ -150,7 +160,7 @@ impl<T: Float> Minimizer<T> {
                     Inverse::Exact => kfac_step::<T, Exact>,
                     Inverse::Corrected => kfac_step::<T, Corrected>,
                 };
-                step(net, *settings, progress, state, theta, batch, fisher, scratch)
+                step(net, *settings, progress, state, theta, batch, (fisher, anchor), scratch)
             }
         }
     }
@@ -206,10 +216,13 @@ fn kfac_step<T: Float, R: Representation>(
     state: &mut [T],
     theta: &mut [T],
     batch: &Data<T>,
-    fisher: Fisher<'_>,
+    (fisher, anchor): (Fisher<'_>, Anchor<'_, T>),
     scratch: &mut [T],
 ) -> Result<bool> {
     let mut optimizer = kfac::Optimizer::<T, R>::new(net.layers(), settings, *progress, state)?;
+    if anchor.precision != T::ZERO {
+        optimizer = optimizer.with_anchor(anchor)?;
+    }
     let (x, y) = (batch.inputs()?, batch.targets.core()?);
     let report = optimizer.step(net, theta, x, y, fisher, scratch)?;
     *progress = optimizer.progress;

@@ -6,10 +6,12 @@ mod minimizer;
 mod run;
 mod samples;
 mod settings;
+mod standard;
+mod view;
 
 pub use checkpoint::{Best, Checkpoint, Run};
 pub use curve::{Curve, Row};
 pub use minimizer::{Memory, Minimizer};
 pub use run::{Trained, train};
 pub use samples::{Batches, Score, split};
-pub use settings::{OptimizerKind, OptimizerSettings, TrainDamping, TrainSettings};
+pub use settings::{OptimizerKind, OptimizerSettings, TrainDamping, TrainSettings, Units};

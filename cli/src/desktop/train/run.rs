@@ -7,6 +7,7 @@ use super::curve::{Curve, Row};
 use super::minimizer::Minimizer;
 use super::samples::{Batches, Score, split};
 use super::settings::TrainSettings;
+use super::view::View;
 use crate::desktop::array::Float;
 use crate::desktop::data::Data;
 use crate::desktop::error::{Context, Error, Result};
@@ -21,8 +22,13 @@ const DIVERGED: f64 = 1e6;
 pub struct Trained<T> {
     /// The losses on the way.
     pub curve: Curve,
-    /// Where it stands: the parameters, the best of them, what the optimiser remembers.
+    /// Where it stands: the parameters, the best of them, what the optimiser remembers; of the
+    /// layers that learn, in the units that they learn in.
     pub checkpoint: Checkpoint<T>,
+    /// The parameters of the whole network.
+    pub theta: Vec<T>,
+    /// The best of them.
+    pub best: Vec<T>,
     /// Whether it was asked to stop before its end.
     pub interrupted: bool,
     /// The steps within which K-FAC had to raise its damping.
@@ -55,17 +61,27 @@ pub fn train<T: Float>(
         Some((training, validation)) => (training, Some(validation)),
         None => (data, None),
     };
-    let net_now = net.architecture()?;
-    let problem = Problem { net: net_now, training, validation, loss: settings.loss };
+    let view = View::new(net, training, settings)?;
+    let training = &*view.data(training)?;
+    let validation = validation.map(|data| view.data(data)).transpose()?;
+    let problem = Problem {
+        net: view.net.architecture()?,
+        training,
+        validation: validation.as_deref(),
+        loss: settings.loss,
+    };
     let size = settings.batch_size.unwrap_or(training.len()).min(training.len());
     let mut minimizer =
         Minimizer::new(&settings.optimizer, &problem.net, settings.loss, size, settings.seed);
+    if let Some(precision) = settings.anchor {
+        minimizer.anchor(T::of(precision), view.net.theta.clone());
+    }
     let start = match start {
         Some(checkpoint) => {
-            checkpoint.fits(settings.iterations, net.params())?;
+            checkpoint.fits(settings.iterations, view.net.params())?;
             checkpoint
         }
-        None => Checkpoint::at_start(&net.theta, minimizer.memory()),
+        None => Checkpoint::at_start(&view.net.theta, minimizer.memory()),
     };
     let Checkpoint { mut iteration, mut theta, memory, mut best } = start;
     minimizer.restore(memory).context("--resume")?;
@@ -106,8 +122,9 @@ pub fn train<T: Float>(
         interrupted = work.advance(1).is_err();
     }
     let interrupted = interrupted && iteration < settings.iterations;
+    let (whole, best_whole) = (view.theta(&theta), view.theta(&best.theta));
     let checkpoint = Checkpoint { iteration, theta, memory: minimizer.memory(), best };
-    Ok(Trained { curve, checkpoint, interrupted, raised })
+    Ok(Trained { curve, checkpoint, theta: whole, best: best_whole, interrupted, raised })
 }
 
 fn diverged(what: String, settings: &TrainSettings) -> Error {

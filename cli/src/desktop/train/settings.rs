@@ -177,6 +177,15 @@ impl OptimizerSettings {
     }
 }
 
+/// The units that the parameters a training begins with are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// Those of the data: what an earlier training left.
+    Raw,
+    /// Mean 0, deviation 1: new ones.
+    Standard,
+}
+
 /// A training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrainSettings {
@@ -194,6 +203,14 @@ pub struct TrainSettings {
     pub seed: u64,
     /// Steps from one measurement of the loss to the next; an epoch unless given.
     pub every: Option<usize>,
+    /// The first layers, which stay as they are.
+    pub freeze: usize,
+    /// Whether to learn in standardised units, folded into the result, and which those are that
+    /// the network begins in.
+    pub standardize: Option<Units>,
+    /// The precision D of the pull to the parameters that training begins with:
+    /// `D/2 |theta - theta_0|^2` is part of the loss.
+    pub anchor: Option<f64>,
 }
 
 impl TrainSettings {
@@ -207,6 +224,9 @@ impl TrainSettings {
             validation: None,
             seed: 0,
             every: None,
+            freeze: 0,
+            standardize: None,
+            anchor: None,
         }
     }
 
@@ -219,6 +239,10 @@ impl TrainSettings {
         for (option, value) in [("--batch-size", self.batch_size), ("--every", self.every)] {
             ensure!(value != Some(0), "{option}: found 0, needed at least 1");
         }
+        if let Some(anchor) = self.anchor {
+            let positive = anchor > 0.0 && anchor.is_finite();
+            ensure!(positive, "--anchor: found {anchor}, needed a positive number");
+        }
         if let Some(share) = self.validation {
             ensure!(
                 share > 0.0 && share < 1.0,
@@ -226,6 +250,11 @@ impl TrainSettings {
             );
         }
         Ok(())
+    }
+
+    /// Whether the parameters that a run begins with matter after its first step.
+    pub(super) fn keeps_start(&self) -> bool {
+        self.freeze > 0 || self.anchor.is_some()
     }
 
     /// What to do about a divergence.
