@@ -83,7 +83,7 @@ fn exported_networks_compile_and_hold_the_bits_of_the_file() {
 
 /// What the program in `src/main.rs` of a crate in `folder` prints. Crates share what they build
 /// of the library, and have names of their own.
-fn build_and_run(folder: &Path, name: &str) -> String {
+pub fn build_and_run(folder: &Path, name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     std::fs::write(
         folder.join("Cargo.toml"),

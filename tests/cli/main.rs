@@ -3,6 +3,7 @@
 //! These files belong to the test target `cli` of the package `nanocurv-cli`, so that cargo builds
 //! the program for them.
 
+mod adapt;
 mod curvature;
 mod dynamics;
 mod endings;

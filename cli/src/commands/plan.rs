@@ -29,6 +29,7 @@ Exits 1 if that exceeds --ram or --flash.
 Examples:
   nanocurv plan --arch 4-8-8-1 --activation tanh --batch 8
   nanocurv plan --arch 4-8-8-1 --activation tanh --posterior kron --optimizer kfac --ram 64k --flash 256k
+  nanocurv plan --arch 4-8-8-1 --activation tanh --batch 8 --freeze 2 --optimizer kfac
   nanocurv plan --net net.safetensors --activation relu --batch 1 --task forward --format json"
 )]
 pub struct Args {
@@ -38,6 +39,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 8,
           value_parser = clap::value_parser!(u64).range(1..=MAX_BATCH))]
     batch: u64,
+    /// The first K layers stay as they are, in flash: training and all but the outputs is of the
+    /// others, on what these make of the inputs
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    freeze: usize,
     /// What the firmware does besides training, in turn on one scratch, separated by commas
     #[arg(
         long,
@@ -109,6 +114,7 @@ impl Args {
             &net,
             &PlanSettings {
                 batch: self.batch as usize,
+                freeze: self.freeze,
                 tasks: self.task.clone(),
                 optimizer: self.optimizer,
                 posterior: self.posterior,

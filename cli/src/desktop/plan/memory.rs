@@ -152,38 +152,52 @@ pub(super) fn prediction(posterior: StructureKind) -> String {
 }
 
 /// The parts of every algorithm; counted are those of the tasks, the optimiser and the posterior.
+/// Behind a frozen front all but the outputs is of the other layers, and whatever works on them has
+/// the features made first, in the same scratch.
 pub(super) fn parts(
-    layers: &[Layer],
-    batch: usize,
+    whole: &[Layer],
+    (freeze, batch): (usize, usize),
     tasks: &[Task],
     optimizer: Option<OptimizerKind>,
     posterior: Option<StructureKind>,
 ) -> Vec<Part> {
+    let (front, layers) = whole.split_at(freeze);
+    let features = if freeze > 0 { forward_scratch(whole, batch) } else { 0 };
     let part = |name: &str, kind, values, counted| {
         let name = name.to_owned();
         Part { name, kind, values, counted }
     };
-    let (inputs, outputs) = (layer::inputs(layers) * batch, layer::outputs(layers) * batch);
+    let (inputs, outputs) = (layer::inputs(whole) * batch, layer::outputs(whole) * batch);
     let targets = optimizer.is_some() || tasks.contains(&Task::Gradient);
     let mut parts = vec![
         part("network", Kind::Parameters, layer::params(layers), true),
+        part("frozen layers", Kind::Constant, layer::params(front), true),
         part("inputs", Kind::Batch, inputs, true),
+        part(
+            "features",
+            Kind::Batch,
+            layer::inputs(layers) * batch * usize::from(freeze > 0),
+            true,
+        ),
         part("targets", Kind::Batch, outputs, targets),
     ];
     for task in Task::ALL.iter().filter(|task| task.applies(layers)) {
         let (name, counted) = (task.name(), tasks.contains(task));
+        let layers = if *task == Task::Forward { whole } else { layers };
+        let scratch = task.scratch(layers, batch).max(features);
         parts.push(part(name, Kind::Result, task.result(layers, batch), counted));
-        parts.push(part(name, Kind::Scratch, task.scratch(layers, batch), counted));
+        parts.push(part(name, Kind::Scratch, scratch, counted));
     }
     for choice in OptimizerKind::ALL {
         let (name, counted) = (format!("{} step", choice.name()), optimizer == Some(*choice));
         parts.push(part(&name, Kind::State, state(*choice, layers), counted));
-        parts.push(part(&name, Kind::Scratch, scratch(*choice, layers, batch), counted));
+        let scratch = scratch(*choice, layers, batch).max(features);
+        parts.push(part(&name, Kind::Scratch, scratch, counted));
     }
     if let Some(kind) = posterior {
         let structure = kind.core(false);
         let (name, outputs) = (prediction(kind), layer::outputs(layers));
-        let scratch = laplace::predict_one_scratch(layers, structure);
+        let scratch = laplace::predict_one_scratch(layers, structure).max(features);
         let numbers = laplace::posterior_len(layers, structure);
         parts.push(part("posterior", Kind::Constant, numbers, true));
         // The mean and the covariance of one sample.

@@ -14,7 +14,7 @@ pub use memory::{Kind, Part, Task};
 
 use super::array::Float;
 use super::choice::Choice;
-use super::error::Result;
+use super::error::{Result, ensure};
 use super::laplace::StructureKind;
 use super::network::Network;
 use super::train::OptimizerKind;
@@ -24,6 +24,8 @@ use super::train::OptimizerKind;
 pub struct PlanSettings {
     /// Samples in a batch.
     pub batch: usize,
+    /// The first layers, which stay as they are, in flash: all but the outputs is of the others.
+    pub freeze: usize,
     /// What the firmware does besides training, in turn on one scratch.
     pub tasks: Vec<Task>,
     /// The optimiser that adapts the parameters there.
@@ -52,37 +54,51 @@ pub struct Plan {
 /// # Errors
 /// If the table of measured figures is damaged.
 pub fn plan<T: Float>(net: &Network<T>, settings: &PlanSettings) -> Result<Plan> {
-    let layers = net.layers();
-    let activations: Vec<_> = layers.iter().map(|l| l.activation.name()).collect();
-    let hidden = &activations[..activations.len().saturating_sub(1)];
-    let setting = Setting {
-        arch: net.arch().to_string(),
-        activation: match hidden {
-            [first, rest @ ..] if rest.iter().all(|a| a == first) => (*first).to_owned(),
-            several => several.join(","),
-        },
-        batch: settings.batch,
-    };
+    let freeze = settings.freeze;
+    ensure!(
+        freeze < net.layers().len(),
+        "--freeze: found {freeze}, needed fewer than the {} layers of {}",
+        net.layers().len(),
+        net.name
+    );
+    let setting = setting(net, settings.batch);
     let parts = memory::parts(
-        layers,
-        settings.batch,
+        net.layers(),
+        (freeze, settings.batch),
         &settings.tasks,
         settings.optimizer,
         settings.posterior,
     );
     let step = settings.optimizer.map(memory::row);
     let prediction = settings.posterior.map(memory::prediction);
-    let tasks: Vec<_> = settings
+    let (whole, back): (Vec<_>, Vec<_>) = settings
         .tasks
         .iter()
         .map(|task| task.name().to_owned())
         .chain(step)
         .chain(prediction)
-        .collect();
-    let measured = measured::measured(&tasks, &setting, settings.level)?;
+        .partition(|task| freeze == 0 || task == Task::Forward.name());
+    let mut measured = measured::measured(&whole, &setting, settings.level)?;
+    let of_back = self::setting(&net.back(freeze), settings.batch);
+    measured.extend(measured::measured(&back, &of_back, settings.level)?);
     let is_measured = |task: &String| measured.iter().any(|row| row.task == *task);
-    let unmeasured = tasks.iter().filter(|task| !is_measured(task)).cloned().collect();
+    let unmeasured = whole.iter().chain(&back).filter(|task| !is_measured(task)).cloned().collect();
     Ok(Plan { setting, parts, measured, unmeasured })
+}
+
+/// The rows of the table that fit a network.
+fn setting<T: Float>(net: &Network<T>, batch: usize) -> Setting {
+    let layers = net.layers();
+    let activations: Vec<_> = layers.iter().map(|l| l.activation.name()).collect();
+    let hidden = &activations[..activations.len().saturating_sub(1)];
+    Setting {
+        arch: net.arch().to_string(),
+        activation: match hidden {
+            [first, rest @ ..] if rest.iter().all(|a| a == first) => (*first).to_owned(),
+            several => several.join(","),
+        },
+        batch,
+    }
 }
 
 impl Plan {
