@@ -136,8 +136,8 @@ fn frozen_layers_stay_bit_for_bit_and_the_others_learn() {
             &["--freeze", "3", "--iterations", "1"][..],
             "--freeze: found 3, needed fewer than the 3 layers",
         ),
-        (&["--anchor", "-1", "--iterations", "1"], "--anchor"),
-        (&["--anchor", "nan", "--iterations", "1"], "--anchor"),
+        (&["--anchor=-1", "--iterations", "1"], "--anchor: found -1"),
+        (&["--anchor", "nan", "--iterations", "1"], "--anchor: found NaN"),
     ] {
         let (_, stderr) = run(&mut train(folder.path(), &from, more, &end), 2);
         assert!(stderr.contains(part), "{stderr}");
