@@ -4,13 +4,13 @@
 
 mod board;
 pub mod cases;
-#[cfg(target_abi = "eabihf")]
-mod instructions;
+pub mod instructions;
 mod report;
 pub mod sensor;
-#[cfg(target_abi = "eabihf")]
+#[cfg(target_arch = "arm")]
 mod stack;
 
+pub use board::exit;
 use cases::{Memory, Task};
 use core::hint::black_box;
 use report::Report;
@@ -18,13 +18,32 @@ use report::Report;
 /// An image that runs `tasks`; with the environment variable `FIRMWARE_TASK` at build time, the
 /// one of that name alone.
 ///
-/// Linking it proves that nothing in it can panic: the panic handler calls a function that does
-/// not exist. `image!(TASKS, may_panic)` is an image without that proof.
+/// `image!(TASKS, may_panic)` is an image without the proof of [`cannot_panic!`].
 #[macro_export]
 macro_rules! image {
     ($tasks:expr) => {
         $crate::image!($tasks, may_panic);
+        $crate::cannot_panic!();
+    };
+    ($tasks:expr, may_panic) => {
+        static TASKS: &[$crate::cases::Task] = match option_env!("FIRMWARE_TASK") {
+            Some(name) => &[$crate::find(&$tasks, name)],
+            None => &$tasks,
+        };
 
+        #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
+        #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
+        fn main() -> ! {
+            $crate::run(TASKS)
+        }
+    };
+}
+
+/// A panic handler that calls a function that does not exist: linking an image proves that nothing
+/// in it can panic.
+#[macro_export]
+macro_rules! cannot_panic {
+    () => {
         #[panic_handler]
         fn panic(_: &core::panic::PanicInfo) -> ! {
             #[cfg(target_arch = "arm")]
@@ -37,18 +56,6 @@ macro_rules! image {
             // Elsewhere the board's own input and output can.
             #[cfg(not(target_arch = "arm"))]
             $crate::fail()
-        }
-    };
-    ($tasks:expr, may_panic) => {
-        static TASKS: &[$crate::cases::Task] = match option_env!("FIRMWARE_TASK") {
-            Some(name) => &[$crate::find(&$tasks, name)],
-            None => &$tasks,
-        };
-
-        #[cfg_attr(target_arch = "arm", cortex_m_rt::entry)]
-        #[cfg_attr(target_arch = "riscv32", riscv_rt::entry)]
-        fn main() -> ! {
-            $crate::run(TASKS)
         }
     };
 }
@@ -84,19 +91,19 @@ pub fn run(tasks: &'static [Task]) -> ! {
     for task in black_box(tasks) {
         done &= measure(task, memory).is_some();
     }
-    board::exit(done)
+    exit(done)
 }
 
 /// Ends the run as failed.
 pub fn fail() -> ! {
-    board::exit(false)
+    exit(false)
 }
 
 /// One row; `None` if the task or its measurement failed.
 fn measure(task: &Task, memory: &mut Memory) -> Option<()> {
     let mut report = Report::new()?;
     report.begin(task);
-    #[cfg(target_abi = "eabihf")]
+    #[cfg(target_arch = "arm")]
     let stack = {
         memory.prepare(task.inputs);
         stack::deepest(task.run, memory)
@@ -106,16 +113,16 @@ fn measure(task: &Task, memory: &mut Memory) -> Option<()> {
     if done.is_none() {
         report.failed("the task returned an error");
     }
-    #[cfg(target_abi = "eabihf")]
+    let instructions = instructions::per_run(task, memory);
+    #[cfg(target_arch = "arm")]
     {
-        let instructions = instructions::per_run(task, memory);
         report.end(instructions, stack);
         instructions.and(stack).and(done)
     }
-    // Elsewhere only the results count.
-    #[cfg(not(target_abi = "eabihf"))]
+    // Elsewhere no stack is measured.
+    #[cfg(not(target_arch = "arm"))]
     {
-        report.end(None, None);
-        done
+        report.end(instructions, None);
+        instructions.and(done)
     }
 }

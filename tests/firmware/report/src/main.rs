@@ -1,4 +1,5 @@
-//! Judges and prints what `tests/firmware/run` measured.
+//! Judges and prints what `tests/firmware/run` measured, and judges what `tests/firmware/portable`
+//! did.
 //!
 //! Reads `target/table/{release,size,mixed}`: `FAMILY.jsonl` (the rows that the image printed),
 //! `FAMILY.elf` and, unless `--quick`, `baseline.elf` and one `TASK.elf` per row.
@@ -10,8 +11,11 @@ mod table;
 
 use anyhow::Result;
 use clap::Parser;
+use row::Row;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+const BUDGETS: &str = "../../cli/data/budgets.csv";
 
 /// Judges and prints what `tests/firmware/run` measured.
 #[derive(Parser)]
@@ -28,8 +32,9 @@ struct Args {
     /// Judge and weigh this image only.
     #[arg(long, conflicts_with_all = ["json", "update", "quick", "families"])]
     image: Option<PathBuf>,
-    /// Judge the results in this folder only: their bits, and the images' symbols.
-    #[arg(long, conflicts_with_all = ["json", "update", "quick", "image"])]
+    /// Judge this folder only, of a processor without floating point: the results' bits, their
+    /// instructions and the images' symbols.
+    #[arg(long, conflicts_with_all = ["json", "quick", "image"])]
     portable: Option<PathBuf>,
     /// The images.
     families: Vec<String>,
@@ -47,12 +52,11 @@ fn main() -> Result<ExitCode> {
     let mut rows = Vec::new();
     if let Some(folder) = &args.portable {
         for family in &args.families {
-            rows.extend(row::results(folder, family, &mut faults)?);
+            rows.extend(row::portable(folder, family, &mut faults)?);
         }
-        golden::compare(Path::new("golden"), &rows, &mut faults)?;
+        judge(&rows, args.update, &mut faults)?;
         println!("{} results, {} wrong", rows.len(), faults.len());
-        faults.iter().for_each(|fault| eprintln!("FAILED: {fault}"));
-        return Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(end(&faults));
     }
     for family in &args.families {
         rows.extend(row::read(Path::new("target/table"), family, args.quick, &mut faults)?);
@@ -62,19 +66,27 @@ fn main() -> Result<ExitCode> {
             rows.push(row::whole(Path::new("target/table"), image, &mut faults)?);
         }
     }
-    golden::compare(Path::new("golden"), &rows, &mut faults)?;
-    let budgets = Path::new("../../cli/data/budgets.csv");
-    if args.update {
-        table::update(budgets, &rows)?;
-    } else {
-        table::compare(budgets, &rows, &mut faults)?;
-    }
-    println!("{}", table::text(&rows));
+    judge(&rows, args.update, &mut faults)?;
     if let Some(file) = &args.json {
         table::json(file, &rows)?;
     }
-    for fault in &faults {
-        eprintln!("FAILED: {fault}");
+    table::complete(Path::new(BUDGETS), &mut rows)?;
+    println!("{}", table::text(&rows));
+    Ok(end(&faults))
+}
+
+/// Results against the host's bits, figures against the budgets or as the new ones.
+fn judge(rows: &[Row], update: bool, faults: &mut Vec<String>) -> Result<()> {
+    golden::compare(Path::new("golden"), rows, faults)?;
+    if update {
+        table::update(Path::new(BUDGETS), rows)
+    } else {
+        table::compare(Path::new(BUDGETS), rows, faults)
     }
-    Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Names what is wrong.
+fn end(faults: &[String]) -> ExitCode {
+    faults.iter().for_each(|fault| eprintln!("FAILED: {fault}"));
+    if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

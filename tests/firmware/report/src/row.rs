@@ -24,14 +24,17 @@ pub struct Row {
     pub bits: Vec<String>,
 }
 
-/// The figures of one task, as the budgets hold them: at opt-level 3, `_s` at "s", `_mixed` with
-/// the kernels at 3 and the rest at "s".
+/// The figures of one task, as the budgets hold them: on a Cortex-M4F at opt-level 3, `_s` at "s",
+/// `_mixed` with the kernels at 3 and the rest at "s"; `_m0` and `_rv32` without floating point, on
+/// `thumbv6m` and `riscv32imac` at opt-level 3.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Figures {
     pub task: String,
     pub instructions: Option<u64>,
     pub instructions_s: Option<u64>,
     pub instructions_mixed: Option<u64>,
+    pub instructions_m0: Option<u64>,
+    pub instructions_rv32: Option<u64>,
     pub flash: Option<u64>,
     pub flash_s: Option<u64>,
     pub flash_mixed: Option<u64>,
@@ -85,8 +88,10 @@ pub fn read(table: &Path, family: &str, quick: bool, faults: &mut Vec<String>) -
     Ok(rows)
 }
 
-/// The results of one image, without figures. What is wrong with it is added to `faults`.
-pub fn results(folder: &Path, family: &str, faults: &mut Vec<String>) -> Result<Vec<Row>> {
+/// The results of one image on a processor without floating point, which the folder is named
+/// after, and their instructions. What is wrong with it is added to `faults`.
+pub fn portable(folder: &Path, family: &str, faults: &mut Vec<String>) -> Result<Vec<Row>> {
+    let is_arm = folder.file_name().is_some_and(|name| name == "thumbv6m-none-eabi");
     for symbol in image::unwanted(&folder.join(format!("{family}.elf")))? {
         faults.push(format!("{family}: the image holds {symbol}"));
     }
@@ -97,7 +102,12 @@ pub fn results(folder: &Path, family: &str, faults: &mut Vec<String>) -> Result<
             if let Some(error) = printed.error {
                 faults.push(format!("{}: {error}", printed.task));
             }
-            let figures = Figures { task: printed.task, ..Figures::default() };
+            if printed.instructions.is_none() {
+                faults.push(format!("{}: beyond what can be measured", printed.task));
+            }
+            let mut figures = Figures { task: printed.task, ..Figures::default() };
+            *(if is_arm { &mut figures.instructions_m0 } else { &mut figures.instructions_rv32 }) =
+                printed.instructions;
             Row { figures, bits: vec![printed.bits.unwrap_or_default()] }
         })
         .collect())
