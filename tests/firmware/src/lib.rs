@@ -2,6 +2,8 @@
 //! JSON lines over semihosting.
 #![no_std]
 
+#[cfg(target_arch = "arm")]
+pub mod adapt;
 mod board;
 pub mod cases;
 pub mod instructions;
@@ -10,7 +12,7 @@ pub mod sensor;
 #[cfg(target_arch = "arm")]
 mod stack;
 
-pub use board::exit;
+pub use board::{exit, host};
 use cases::{Memory, Task};
 use core::hint::black_box;
 use report::Report;
