@@ -109,7 +109,7 @@ pub fn per_run(task: &Task, memory: &mut Memory) -> Option<u32> {
     let once = |&repetitions: &u32| {
         let with = ticks(repetitions, task.inputs, black_box(task.run), memory)?;
         let without = ticks(repetitions, task.inputs, black_box(nothing), memory)?;
-        Some(((with - without) * PER_TICK + repetitions / 2) / repetitions)
+        ((with - without) * PER_TICK + repetitions / 2).checked_div(repetitions)
     };
     REPETITIONS.iter().find_map(once)
 }
