@@ -1,7 +1,7 @@
-//! What the factory measures on new sensors, for `nanocurv train`: `x.csv` (bridge, temperature,
-//! supply) and `y.csv` (pressure) in the folder named.
+//! What the factory measures on new sensors, for `nanocurv train`: `x.csv` (bridge in mV, temperature
+//! in degrees C, supply in V) and `y.csv` (pressure in bar) in the folder named.
 
-use calibration::sensor::Sensor;
+use calibration::sensor::{Reading, Sensor};
 use nanocurv::random::Rng;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ fn main() -> std::io::Result<()> {
     let (mut x, mut y) = (String::from("bridge,temperature,supply\n"), String::from("pressure\n"));
     let mut rng = Rng::seed(0);
     for _ in 0..256 {
-        let ([bridge, temperature, supply], pressure) = Sensor::NEW.read(&mut rng);
+        let Reading { inputs: [bridge, temperature, supply], pressure } =
+            Sensor::NEW.read(&mut rng);
         let _ = writeln!(x, "{bridge},{temperature},{supply}");
         let _ = writeln!(y, "{pressure}");
     }

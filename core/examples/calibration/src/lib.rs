@@ -7,6 +7,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod fault;
+pub mod field;
+pub mod flash;
 pub mod gauge;
 pub mod pressure;
+pub mod report;
 pub mod sensor;

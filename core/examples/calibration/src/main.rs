@@ -1,7 +1,9 @@
 //! The program on a Cortex-M4F, and on the host to compare it with.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use calibration::gauge::{self, Event, Memory};
+use calibration::field::{CUT, run};
+use calibration::flash::Chip;
+use calibration::gauge::Memory;
 
 /// How many times less the error must be in the end.
 const NEEDED: f32 = 10.0;
@@ -11,7 +13,7 @@ mod log;
 
 #[cfg(target_os = "none")]
 mod target {
-    use super::{Event, Memory, NEEDED, gauge};
+    use super::{CUT, Chip, Memory, NEEDED, run};
     use cortex_m_rt::{entry, exception};
     use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 
@@ -19,7 +21,8 @@ mod target {
     fn main() -> ! {
         // In .bss, not on the stack: the linker refuses what does not fit.
         static mut MEMORY: Memory = Memory::ZERO;
-        let done = match gauge::run(MEMORY, tell) {
+        static mut FLASH: Chip = Chip::ERASED;
+        let done = match run(MEMORY, FLASH, Some(CUT), |event| defmt::info!("{}", event)) {
             Ok(times) => times >= NEEDED,
             Err(error) => {
                 defmt::error!("{}", error);
@@ -27,24 +30,6 @@ mod target {
             }
         };
         exit(done)
-    }
-
-    fn tell(event: Event) {
-        match event {
-            Event::Start { new, aged } => {
-                defmt::info!(
-                    "error as trained: {=f32} on a new sensor, {=f32} on this one",
-                    new,
-                    aged
-                );
-            }
-            Event::Step { step, loss, damping } => {
-                defmt::info!("step {=u32}: loss {=f32}, damping {=f32}", step, loss, damping);
-            }
-            Event::End { aged, times } => {
-                defmt::info!("error now: {=f32}, {=f32} times less", aged, times);
-            }
-        }
     }
 
     /// Ends the emulation; on a board with a debugger, stops there.
@@ -71,16 +56,14 @@ mod target {
 }
 
 #[cfg(not(target_os = "none"))]
-fn main() -> Result<std::process::ExitCode, nanocurv::kfac::KfacError> {
-    let mut memory = Memory::ZERO;
-    let times = gauge::run(&mut memory, |event| match event {
-        Event::Start { new, aged } => {
-            println!("error as trained: {new} on a new sensor, {aged} on this one");
+fn main() -> std::process::ExitCode {
+    let (mut memory, mut flash) = (Memory::ZERO, Chip::ERASED);
+    match run(&mut memory, &mut flash, Some(CUT), |event| println!("{event}")) {
+        Ok(times) if times >= NEEDED => 0.into(),
+        Ok(_) => 1.into(),
+        Err(fault) => {
+            eprintln!("{fault:?}");
+            1.into()
         }
-        Event::Step { step, loss, damping } => {
-            println!("step {step}: loss {loss}, damping {damping}");
-        }
-        Event::End { aged, times } => println!("error now: {aged}, {times} times less"),
-    })?;
-    Ok(if times >= NEEDED { 0.into() } else { 1.into() })
+    }
 }
