@@ -10,6 +10,7 @@
 //! test of the host, with the same bits.
 
 #[path = "../../../core/examples/calibration/src/pressure.rs"]
+#[allow(dead_code)] // the posterior
 mod pressure;
 #[path = "../../../core/examples/calibration/src/sensor.rs"]
 pub mod sensor;
@@ -22,13 +23,9 @@ use nanocurv::laplace::{Stream, stream_len, stream_scratch};
 use nanocurv::network::{Back, Loss, Network, Targets, features, forward, forward_scratch};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut, mlp};
-use pressure::{Pressure, THETA};
-use sensor::{INPUTS, Sensor};
+use pressure::{Pressure, PressureBack as Behind, THETA};
+use sensor::{INPUTS, Reading, Sensor};
 
-mlp! {
-    /// What K-FAC trains behind the frozen first layer.
-    pub Behind: 8 => 8 tanh => 1, back of Pressure
-}
 mlp! {
     /// What recursive least squares trains.
     pub Head: 8 => 1, back of Pressure
@@ -125,7 +122,8 @@ impl Readings {
     fn take(sensor: &Sensor, rng: &mut Rng) -> Self {
         let mut readings = Self { x: [0.0; _], y: [0.0; _] };
         for (x, y) in readings.x.as_chunks_mut().0.iter_mut().zip(&mut readings.y) {
-            (*x, *y) = sensor.read(rng);
+            let Reading { inputs, pressure } = sensor.read(rng);
+            (*x, *y) = (inputs, pressure);
         }
         readings
     }
