@@ -56,17 +56,11 @@ impl<T: Real> Split<T> {
         input: Mat<'_, T>,
         output: Mat<'_, T>,
     ) -> Result<Self, KfacError> {
-        Self::of_means(lambda, damping, (mean_diagonal(input), mean_diagonal(output)))
-    }
-
-    /// The same from the means of the diagonals of A and G.
-    #[inline]
-    pub(crate) fn of_means(lambda: T, damping: Damping, means: (T, T)) -> Result<Self, KfacError> {
         check(lambda)?;
         if damping == Damping::Same {
             return Ok(Self { input: lambda, output: lambda, pi: T::ONE });
         }
-        let pi = if damping == Damping::Pi { pi(means)? } else { T::ONE };
+        let pi = if damping == Damping::Pi { pi(input, output)? } else { T::ONE };
         let root = lambda.sqrt();
         Ok(Self { input: root * pi, output: root / pi, pi })
     }
@@ -78,8 +72,9 @@ pub(crate) fn check<T: Real>(lambda: T) -> Result<(), KfacError> {
     if lambda >= T::ZERO && lambda.is_finite() { Ok(()) } else { Err(KfacError::Damping) }
 }
 
-/// `sqrt((tr A / dim A) / (tr G / dim G))` of these means, 1 if one is zero.
-fn pi<T: Real>((a, g): (T, T)) -> Result<T, KfacError> {
+/// `sqrt((tr A / dim A) / (tr G / dim G))`, 1 if a trace is zero.
+pub(crate) fn pi<T: Real>(input: Mat<'_, T>, output: Mat<'_, T>) -> Result<T, KfacError> {
+    let (a, g) = (mean_diagonal(input), mean_diagonal(output));
     for (mean, side) in [(a, Side::Input), (g, Side::Output)] {
         if mean < T::ZERO {
             return Err(KfacError::NegativeTrace { side });

@@ -24,7 +24,6 @@ pub(crate) mod factors;
 mod full;
 mod kronecker;
 mod model;
-mod one_output;
 mod optimizer;
 mod preconditioner;
 mod schedule;
@@ -75,4 +74,4 @@ pub use settings::{
 };
 pub use sgd::Sgd;
 pub use statistics::{Fisher, Weights, accumulate, accumulate_scratch, gradient};
-pub use step::{natural_gradient, natural_gradient_anchored, natural_gradient_scratch};
+pub use step::{natural_gradient, natural_gradient_scratch};

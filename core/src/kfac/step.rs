@@ -8,14 +8,11 @@
 //! Only one layer's factors are in memory at a time, each stacked on its right-hand side and
 //! solved where it was accumulated. N (O + 4) P multiply-accumulates and the factorisations.
 //! With one output, gradient and type-2 vector are multiples of one vector: `g = p u`, `r = q u`,
-//! and u alone is pulled back; a batch of no more samples than such a layer of one output has inputs
-//! is solved in the batch's own size (`one_output`).
+//! and u alone is pulled back.
 
-use super::anchor::Anchor;
 use super::damping::{Damping, Split, check};
 use super::error::{KfacError, Side};
 use super::kronecker::check_pivots;
-use super::one_output::{self, OneOutput};
 use crate::error::{LinalgError, ShapeError, check_result};
 use crate::linalg::{Stacked, gemm_nt, syrk_nt};
 use crate::matrix::{Mat, MatMut};
@@ -44,11 +41,8 @@ const fn multiples(layers: &[Layer]) -> usize {
 }
 
 /// Both stacks; the scaled gradients are gone when the second is built.
-const fn layer_scratch(layer: &Layer, batch: usize, kinds: usize) -> usize {
+const fn layer_scratch(layer: &Layer, batch: usize) -> usize {
     let (n, m) = (layer.homogeneous_inputs(), layer.outputs);
-    if m == 1 && kinds == 1 && batch <= n {
-        return one_output::step_scratch(batch);
-    }
     let (over_w, scaled) = (Stacked::<f32>::len(m, n), m * batch);
     Stacked::<f32>::len(n, m) + if over_w > scaled { over_w } else { scaled }
 }
@@ -57,7 +51,7 @@ const fn layer_scratch(layer: &Layer, batch: usize, kinds: usize) -> usize {
 const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
     let (mut max, mut l) = (0, 0);
     while l < layers.len() {
-        let scratch = layer_scratch(&layers[l], batch, kinds(layers));
+        let scratch = layer_scratch(&layers[l], batch);
         if scratch > max {
             max = scratch;
         }
@@ -74,43 +68,20 @@ const fn max_layer_scratch(layers: &[Layer], batch: usize) -> usize {
 /// # Errors
 /// [`KfacError`] if network, data, step or scratch do not fit together, or a damped factor is not
 /// positive definite.
-#[inline]
+// Never made to measure for one network, so that the next one costs its layers alone.
+#[inline(never)]
 pub fn natural_gradient<T: Real>(
     net: &Mlp<'_, T>,
     x: Mat<'_, T>,
     targets: Targets<'_, T>,
-    loss: (Loss, Reduction),
-    damping: (T, Damping),
-    step: &mut [T],
-    scratch: &mut [T],
-) -> Result<T, KfacError> {
-    natural_gradient_anchored(net, x, targets, loss, damping, None, step, scratch)
-}
-
-/// As [`natural_gradient`], with the pull of an anchor in the loss:
-/// `step := (K damped by lambda + D)^-1 (gradient + D (theta - theta_0))`.
-///
-/// # Errors
-/// Those of [`natural_gradient`] and of [`Anchor::check`].
-// Never made to measure for one network, so that the next one costs its layers alone.
-#[inline(never)]
-pub fn natural_gradient_anchored<T: Real>(
-    net: &Mlp<'_, T>,
-    x: Mat<'_, T>,
-    targets: Targets<'_, T>,
     (loss, reduction): (Loss, Reduction),
-    (mut lambda, damping): (T, Damping),
-    anchor: Option<Anchor<'_, T>>,
+    (lambda, damping): (T, Damping),
     step: &mut [T],
     scratch: &mut [T],
 ) -> Result<T, KfacError> {
     let (layers, samples) = (net.layers(), x.cols());
     ShapeError::check("step", net.params(), step.len())?;
     check(lambda)?;
-    if let Some(anchor) = &anchor {
-        anchor.check(net.params())?;
-        lambda += anchor.precision;
-    }
     let mut scratch = Scratch::new(scratch, natural_gradient_scratch(layers, samples))?;
     let tape = scratch.take(tape_len(layers, samples, Order::First))?;
     let mut f = scratch.matrix(net.outputs(), samples)?;
@@ -136,24 +107,13 @@ pub fn natural_gradient_anchored<T: Real>(
             let slope = tape.slope(dense.index - 1).data();
             to.chunks_mut(slope.len().max(1)).for_each(|to| multiply(to, slope));
         }
-        let (x, g) = (tape.input(dense.index), g.reborrow());
-        let anchor = anchor.as_ref();
-        let step = step.part_mut(dense.offset..);
-        let few = samples <= dense.layer.homogeneous_inputs();
-        if m == 1 && few && !multiples.is_empty() {
-            let (p, q) = multiples.cut(samples);
-            let batch = OneOutput { x, u: g.into_ref().data(), p, q, c, anchor };
-            one_output::step(&dense, batch, (lambda, damping), step, factors)
-        } else {
-            let batch = LayerBatch { x, g, multiples, c, anchor };
-            layer_step(&dense, batch, (lambda, damping), step, factors)
-        }
-        .map_err(|e| e.in_layer(dense.index))?;
+        let batch = LayerBatch { x: tape.input(dense.index), g: g.reborrow(), multiples, c };
+        layer_step(&dense, batch, (lambda, damping), step, factors)
+            .map_err(|e| e.in_layer(dense.index))?;
         core::mem::swap(&mut here, &mut there);
     }
     check_result("step", Mat::column_vector(step))?;
-    let pull = anchor.map_or(T::ZERO, |anchor| anchor.value(net.theta()));
-    Ok(c * value + pull)
+    Ok(c * value)
 }
 
 #[inline(always)]
@@ -172,18 +132,6 @@ fn seed<T: Real>(
     loss.check(targets, outputs, samples)?;
     let (gradients, roots) = to.cut_mut(outputs * samples);
     let mut value = T::ZERO;
-    if let (Loss::Mse, 1, Targets::Values(y)) = (loss, outputs, targets)
-        && y.stride() == 1
-    {
-        // The same without asking each sample which loss it has.
-        roots.fill(T::of(core::f64::consts::SQRT_2));
-        for ((f, y), to) in f.data().iter().zip(y.data()).zip(gradients) {
-            let error = *f - *y;
-            value += error * error;
-            *to = T::TWO * error;
-        }
-        return Ok(value);
-    }
     for (n, (f, to)) in f.columns().zip(gradients.chunks_mut(outputs.max(1))).enumerate() {
         value += loss.sample(f, targets, n);
         loss.sample_gradient(f, targets, n, to);
@@ -207,7 +155,6 @@ struct LayerBatch<'b, T> {
     multiples: &'b [T],
     /// The loss's scale.
     c: T,
-    anchor: Option<&'b Anchor<'b, T>>,
 }
 
 /// Factors, damping, gradient and solution of one layer, lower triangles:
@@ -225,15 +172,12 @@ fn layer_step<T: Real>(
     scratch: &mut [T],
 ) -> Result<(), KfacError> {
     let (n, m, samples) = (dense.layer.homogeneous_inputs(), dense.layer.outputs, batch.x.cols());
-    let LayerBatch { x, mut g, multiples, c, anchor } = batch;
+    let LayerBatch { x, mut g, multiples, c } = batch;
     let mut scratch = Scratch::new(scratch, 0)?;
     let mut over_v = Stacked::new(scratch.take(Stacked::<T>::len(n, m))?, n, m)?;
     let rest = scratch.rest();
     let scaled = scale(&mut g, multiples, MatMut::of(&mut *rest, m, samples));
     gradient(dense, x, scaled.as_ref(), c, over_v.b())?;
-    if let Some(anchor) = anchor {
-        pull(dense, anchor, over_v.b());
-    }
     input_factor(dense, x, over_v.a())?;
 
     let mut over_w = Stacked::new(rest, m, n)?;
@@ -244,6 +188,7 @@ fn layer_step<T: Real>(
     let split = Split::new(lambda, damping, over_v.a().as_ref(), over_w.a().as_ref())?;
     over_v.a().add_diagonal(split.input);
     over_w.a().add_diagonal(split.output);
+    let step = step.part_mut(dense.offset..);
     solve(&mut over_v, step).map_err(KfacError::of(Side::Input))?;
     over_w.b().copy_transposed(over_v.b().into_ref());
     solve(&mut over_w, step).map_err(KfacError::of(Side::Output))?;
@@ -296,20 +241,6 @@ fn gradient<T: Real>(
     let (weights, mut bias) = v.split_at_col(dense.layer.inputs);
     row_sums(c * dense.scale.bias, g, bias.col(0));
     Ok(gemm_nt(c * dense.scale.weight, g, x, T::ZERO, weights)?)
-}
-
-/// `V^T := V^T + D (W - W_0)`, the bias as the last column.
-fn pull<T: Real>(dense: &DenseLayer<'_, T>, anchor: &Anchor<'_, T>, v: MatMut<'_, T>) {
-    let there = dense.at(anchor.theta);
-    let (mut weights, mut bias) = v.split_at_col(dense.layer.inputs);
-    for (i, v) in weights.columns().enumerate() {
-        for (o, v) in v.iter_mut().enumerate() {
-            *v += anchor.precision * (dense.weights.at(i, o) - there.weights.at(i, o));
-        }
-    }
-    for ((v, here), there) in bias.col(0).iter_mut().zip(dense.bias).zip(there.bias) {
-        *v += anchor.precision * (*here - *there);
-    }
 }
 
 /// `A = mean a a^T`

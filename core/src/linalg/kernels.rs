@@ -7,7 +7,7 @@
 use super::gemm::Of;
 use super::hadamard::Grams;
 use super::tile::Part;
-use super::{gemm, hadamard, invert, ldlt, solve_one, stacked, triangular, vector};
+use super::{gemm, hadamard, invert, ldlt, stacked, triangular, vector};
 use crate::error::LinalgError;
 use crate::matrix::{Mat, MatMut};
 
@@ -42,7 +42,6 @@ kernels! {
     solve_lower_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_right;
     solve_lower_transpose_right(l: Mat<'_, Self>, b: MatMut<'_, Self>) = triangular::lower_transpose_right;
     solve_stacked(values: &mut [Self], n: usize, height: usize) -> Result<(), LinalgError> = stacked::solve;
-    solve_one(a: &mut [Self], v: &mut [Self]) -> Result<(), LinalgError> = solve_one::solve;
     transpose_times(alpha: Self, a: Mat<'_, Self>, x: &[Self], y: &mut [Self]) = vector::transpose_times;
     finite(values: &[Self]) -> bool = super::finite;
     invert_lower(l: MatMut<'_, Self>, reciprocal: &[Self]) = invert::invert;

@@ -196,13 +196,7 @@ impl<'a, T: Real> DenseLayer<'a, T> {
     /// [`ShapeError`] if X is not inputs x samples or Z not outputs x samples.
     #[inline]
     pub fn forward(&self, x: Mat<'_, T>, mut z: MatMut<'_, T>) -> Result<(), ShapeError> {
-        if self.layer.outputs == 1 && z.stride() == 1 {
-            ShapeError::check("product inner size", self.layer.inputs, x.rows())?;
-            z.as_ref().check(("product rows", "product columns"), 1, x.cols())?;
-            T::transpose_times(self.scale.weight, x, self.weights.data(), z.data());
-        } else {
-            gemm_tn(self.scale.weight, self.weights, x, T::ZERO, z.reborrow())?;
-        }
+        gemm_tn(self.scale.weight, self.weights, x, T::ZERO, z.reborrow())?;
         if self.layer.bias {
             let t = self.scale.bias;
             for z in z.columns() {

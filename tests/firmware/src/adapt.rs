@@ -6,8 +6,7 @@
 //! ```
 //! The aged sensor, the network 3-8-8-1 and its weights are those of the calibration program
 //! (`core/examples/calibration`), and so are K-FAC's settings. Readings come in batches of 8;
-//! recursive least squares takes them one by one. Compiled into the image `adapt` and into a
-//! test of the host, with the same bits.
+//! recursive least squares takes them one by one.
 
 #[path = "../../../core/examples/calibration/src/pressure.rs"]
 #[allow(dead_code)] // the posterior
@@ -134,6 +133,12 @@ impl Readings {
 
     fn y(&self) -> Targets<'_, f32> {
         Targets::Values(Mat::from_array::<1, BATCH, _>(&self.y))
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -160,7 +160,6 @@ pub fn functions<T: Real>() {
         Schedule::<T>::adapt,
         natural_gradient_scratch,
         natural_gradient::<T>,
-        natural_gradient_anchored::<T>,
         Anchor::<T>::check,
         Anchor::<T>::value,
         Anchor::<T>::add_gradient,
