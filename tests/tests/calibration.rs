@@ -63,7 +63,7 @@ fn the_frozen_layer_stays_and_the_others_learn() {
         .collect();
     let shipped = pressure::THETA.map(f32::to_bits);
     assert_eq!(learnt.len(), shipped.len());
-    let front = pressure::Pressure::PARAMS - pressure::PressureBack::PARAMS;
+    let front = pressure::Pressure::PARAMS - gauge::PressureBack::PARAMS;
     assert_eq!(learnt[..front], shipped[..front]);
     assert!((front..shipped.len()).all(|i| learnt[i] != shipped[i]));
 }

@@ -22,9 +22,13 @@ use nanocurv::laplace::{Stream, stream_len, stream_scratch};
 use nanocurv::network::{Back, Loss, Network, Targets, features, forward, forward_scratch};
 use nanocurv::random::Rng;
 use nanocurv::{Mat, MatMut, mlp};
-use pressure::{Pressure, PressureBack as Behind, THETA};
+use pressure::{Pressure, THETA};
 use sensor::{INPUTS, Reading, Sensor};
 
+mlp! {
+    /// What K-FAC trains behind the frozen first layer.
+    pub Behind: 8 => 8 tanh => 1, back of Pressure
+}
 mlp! {
     /// What recursive least squares trains.
     pub Head: 8 => 1, back of Pressure
@@ -40,7 +44,7 @@ const JUDGED: usize = 16;
 pub const RATES: [f32; 12] =
     [1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1];
 /// Prior precisions of recursive least squares, likewise, at a noise of 1.
-pub const RIDGES: [f32; 8] = [1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 10.0];
+pub const RIDGES: [f32; 8] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0];
 
 const SETTINGS: Settings<f32> = Settings::new(Loss::Mse, StepRule::Quadratic { momentum: true })
     .with_decay(0.95)

@@ -10,19 +10,24 @@
 
 use crate::fault::Fault;
 use crate::flash::{Chip, PAGE, PAGES};
-use crate::pressure::{NOISE, POSTERIOR, Pressure, PressureBack, THETA};
+use crate::pressure::{FACTORS, NOISE, POSTERIOR, Pressure, THETA};
 use crate::sensor::{INPUTS, Reading};
 use nanocurv::fixed::laplace::{Form, Kronecker, Posterior};
 use nanocurv::kfac::{
     Anchor, Factored, Fisher, Inverse, Optimizer, Progress, Report, Schedule, Settings, StepRule,
-    optimizer_len, optimizer_scratch,
+    factors_len, optimizer_len, optimizer_scratch,
 };
 use nanocurv::laplace::{novelty, predict_one_scratch};
 use nanocurv::network::{AsMat, Back, Loss, Network, Targets, forward_scratch};
 use nanocurv::random::Rng;
 use nanocurv::store::{Part, PartMut, Slots, StoreError, tag};
 use nanocurv::stream::{Drift, Monitor, Replay};
-use nanocurv::{Real, SMatrix, fixed};
+use nanocurv::{Real, SMatrix, fixed, mlp};
+
+mlp! {
+    /// What goes on learning: the layers of [`Pressure`] behind its first.
+    pub PressureBack: 8 => 8 tanh => 1, back of Pressure
+}
 
 /// Samples in the memory.
 const HELD: usize = 64;
@@ -39,6 +44,9 @@ const SETTINGS: Settings<f32> = Settings::new(Loss::Mse, StepRule::Quadratic { m
 
 /// The damping of the first steps.
 const DAMPING: f32 = 0.1;
+
+/// The batches that the factory's factors count for.
+const FACTORY: f32 = 5.0;
 
 /// How firmly the parameters are held to the factory's: the precision of a prior around them.
 const PRIOR: f32 = 3.0;
@@ -159,7 +167,13 @@ impl<'m> Gauge<'m> {
     fn prepare(&mut self) -> Result<(), Fault> {
         self.seen = 0;
         self.memory.optimizer.fill(0.0);
-        self.progress = Progress::start(DAMPING, SETTINGS.decay);
+        let progress = Progress::start(DAMPING, SETTINGS.decay);
+        let layers = PressureBack::LAYERS;
+        let mut kfac =
+            Optimizer::<_, Factored>::new(layers, SETTINGS, progress, &mut self.memory.optimizer)?;
+        let (_, back) = FACTORS.split_at(FACTORS.len() - factors_len(layers));
+        kfac.start_from(back, FACTORY)?;
+        self.progress = kfac.progress;
         Ok(())
     }
 
