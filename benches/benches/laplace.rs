@@ -19,7 +19,7 @@ use nanocurv_cli::dense;
 use nanocurv_cli::desktop::laplace::{LaplaceSettings, Score, StructureKind, fit};
 use nanocurv_cli::desktop::network::{Arch, Parameterization, activations};
 use nanocurv_cli::desktop::regress::{RegressSettings, RegressSolver, regress};
-use nanocurv_cli::desktop::train::{OptimizerKind, OptimizerSettings, TrainSettings, train};
+use nanocurv_cli::desktop::train::{OptimizerKind, OptimizerSettings, TrainSettings, Units, train};
 use nanocurv_cli::desktop::{Choice, Data, Network, Targets, UNWATCHED};
 use nanocurv_cli::io::{self, Source};
 use ndarray::Array2;
@@ -64,13 +64,9 @@ fn coverage() -> Result<()> {
         let (held_out, trained) = order.split_at(data.len() / 5);
         let (train_set, test_set) = (data.select(trained), data.select(held_out));
         let settings = TrainSettings {
-            loss: (Loss::Mse, Reduction::Mean),
             optimizer: OptimizerSettings::new(OptimizerKind::Adam),
-            iterations: 1000,
-            batch_size: None,
-            validation: None,
-            seed: 0,
-            every: None,
+            standardize: Some(Units::Standard),
+            ..TrainSettings::new((Loss::Mse, Reduction::Mean), 1000)
         };
         let mut net = fresh(arch, 0)?;
         net.theta = train(&net, &train_set, &settings, None, UNWATCHED)?.theta;
