@@ -4,8 +4,8 @@
 use nanocurv::kfac::{
     self, Anchor, Corrected, Damping, Exact, Factored, Factors, Fisher, KfacError, Optimizer,
     Progress, Representation, Schedule, Settings, StepRule, Weights, accumulate,
-    accumulate_scratch, factors_len, natural_gradient,
-    natural_gradient_scratch, optimizer_len, optimizer_scratch,
+    accumulate_scratch, factors_len, natural_gradient, natural_gradient_scratch, optimizer_len,
+    optimizer_scratch,
 };
 use nanocurv::network::{
     Activation, AsMat, Back, Loss, Mlp, Network, Reduction, Targets, features, forward_scratch,

@@ -48,7 +48,7 @@ pub const RIDGES: [f32; 8] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0];
 
 const SETTINGS: Settings<f32> = Settings::new(Loss::Mse, StepRule::Quadratic { momentum: true })
     .with_decay(0.95)
-    .with_schedule(Schedule::new(0.95, 5).with_bounds(1e-8, 1e8));
+    .with_schedule(Schedule::new(0.95, 5).with_bounds(1e-6, 1e8));
 const DAMPING: f32 = 0.1;
 
 const P: usize = Pressure::PARAMS;

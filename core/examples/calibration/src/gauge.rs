@@ -40,7 +40,7 @@ const STEPS: u32 = 8;
 /// direction and the one before.
 const SETTINGS: Settings<f32> = Settings::new(Loss::Mse, StepRule::Quadratic { momentum: true })
     .with_decay(0.95)
-    .with_schedule(Schedule::new(0.95, 5).with_bounds(1e-8, 1e8));
+    .with_schedule(Schedule::new(0.95, 5).with_bounds(1e-6, 1e8));
 
 /// The damping of the first steps.
 const DAMPING: f32 = 0.1;
