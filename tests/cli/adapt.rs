@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use nanocurv::kfac::{Fisher, Weights, accumulate, accumulate_scratch, factors_len};
 use nanocurv::network::{Loss, Mlp, Reduction, Targets, forward, forward_scratch};
 use nanocurv::{Mat, MatMut};
-use nanocurv_cli::desktop::Network;
 use nanocurv_cli::desktop::network::activations;
-use nanocurv_cli::io::{network, npy};
+use nanocurv_cli::desktop::{Array, Network};
+use nanocurv_cli::io::{network, npy, npz};
 use serde_json::Value;
 
 use crate::export::build_and_run;
@@ -223,6 +223,17 @@ fn an_exported_back_is_the_end_of_the_network_and_of_its_posterior() {
     run(export("1").arg("--out").arg(source.join("part.rs")), 0);
     let (_, stderr) = run(&mut export("9"), 2);
     assert!(stderr.contains("--freeze: found 9"), "{stderr}");
+    let whole = std::fs::read(&post).unwrap();
+    for (name, part) in [("factors", "of the factors, needed"), ("posterior", "--posterior")] {
+        let mut arrays = npz::read_all(whole.clone()).unwrap();
+        let (_, array) = arrays.iter_mut().find(|(found, _)| found == name).unwrap();
+        *array = Array::from(array.to_vec::<f64>()[1..].to_vec());
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        npz::write(&mut bytes, arrays.iter().map(|(name, array)| (name.as_str(), array))).unwrap();
+        std::fs::write(&post, bytes.into_inner()).unwrap();
+        let (_, stderr) = run(&mut export("1"), 2);
+        assert!(stderr.contains(part), "{name}: {stderr}");
+    }
 
     let program = "mod part; mod whole;
         use nanocurv::network::{Back, Network, features, forward, forward_scratch};

@@ -58,13 +58,7 @@ impl Args {
         // Exported is what a microcontroller computes with, whatever --dtype says.
         let net = session.read(|| self.net.read::<f64>())?;
         session.introduce(&net);
-        ensure!(
-            self.freeze < net.layers().len(),
-            "--freeze: found {}, needed fewer than the {} layers of {}",
-            self.freeze,
-            net.layers().len(),
-            net.name
-        );
+        net.check_freeze(self.freeze)?;
         let (theta, rounded) = rust::single(&net)?;
         let file = Path::new(&net.name).file_name().unwrap_or_default().to_string_lossy();
         let mut source = rust::write(&name, &net, &theta, self.freeze, &self.command(), &file);

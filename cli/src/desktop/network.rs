@@ -245,6 +245,20 @@ impl<T: Float> Network<T> {
         })
     }
 
+    /// Fails unless a layer is left behind the first `freeze`.
+    ///
+    /// # Errors
+    /// If so.
+    pub fn check_freeze(&self, freeze: usize) -> Result<()> {
+        let layers = self.layers.len();
+        ensure!(
+            freeze < layers,
+            "--freeze: found {freeze}, needed fewer than the {layers} layers of {}",
+            self.name
+        );
+        Ok(())
+    }
+
     /// The layers from `first` on as a network of their own, of the features that the layers
     /// before them make.
     #[must_use]

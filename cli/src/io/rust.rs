@@ -106,27 +106,26 @@ pub fn posterior<T: Float>(
     let _ = writeln!(text, "    nanocurv::laplace::Structure::{structure};\n");
     let _ = writeln!(text, "/// The standard deviation of an observation; 1 for classes.");
     let _ = writeln!(text, "pub const NOISE: f32 = {:?};\n", posterior.noise as f32);
-    let _ = writeln!(text, "/// The posterior of the parameters: what");
-    let _ = writeln!(text, "/// `nanocurv::laplace::Posterior::from_exported` takes.");
-    text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
+    let doc = "The posterior of the parameters: what\n/// `nanocurv::laplace::Posterior::from_exported` takes.";
     let count = "nanocurv::laplace::posterior_len(POSTERIOR_LAYERS, STRUCTURE)";
-    let _ = writeln!(text, "pub static POSTERIOR: [f32; {count}] = [");
-    numbers.chunks(8).for_each(|row| self::numbers(&mut text, row));
-    text.push_str("];\n");
-    if factors.is_empty() {
-        return text;
+    array(&mut text, doc, "POSTERIOR", count, numbers);
+    if !factors.is_empty() {
+        let doc = "K-FAC's factors of [`POSTERIOR_LAYERS`] at the data of the fit, of the mean loss: what\n\
+                   /// `nanocurv::kfac::Optimizer::start_from` takes.";
+        text.push('\n');
+        let count = "nanocurv::kfac::factors_len(POSTERIOR_LAYERS)";
+        array(&mut text, doc, "FACTORS", count, factors);
     }
-    let _ = writeln!(
-        text,
-        "\n/// K-FAC's factors of [`POSTERIOR_LAYERS`] at the data of the fit, of the"
-    );
-    let _ = writeln!(text, "/// mean loss: what `nanocurv::kfac::Optimizer::start_from` takes.");
-    text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
-    let count = "nanocurv::kfac::factors_len(POSTERIOR_LAYERS)";
-    let _ = writeln!(text, "pub static FACTORS: [f32; {count}] = [");
-    factors.chunks(8).for_each(|row| self::numbers(&mut text, row));
-    text.push_str("];\n");
     text
+}
+
+/// An array with its comment.
+fn array(text: &mut String, doc: &str, name: &str, count: &str, values: &[f32]) {
+    let _ = writeln!(text, "/// {doc}");
+    text.push_str("#[rustfmt::skip]\n#[allow(clippy::approx_constant)]\n");
+    let _ = writeln!(text, "pub static {name}: [f32; {count}] = [");
+    values.chunks(8).for_each(|row| numbers(text, row));
+    text.push_str("];\n");
 }
 
 /// Numbers in single precision, and how many of them are not what they were.

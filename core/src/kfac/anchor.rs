@@ -41,14 +41,14 @@ impl<T: Real> Anchor<'_, T> {
         Ok(NonFiniteError::check("anchor", self.theta)?)
     }
 
-    /// `D/2 |theta - theta_0|^2`
+    /// `D/2 |theta - theta_0|^2`, as far as both reach: see [`Anchor::check`].
     pub fn value(&self, theta: &[T]) -> T {
         let square = |(a, b): (&T, &T)| (*a - *b) * (*a - *b);
         let sum = theta.iter().zip(self.theta).map(square).fold(T::ZERO, |sum, d| sum + d);
         T::HALF * self.precision * sum
     }
 
-    /// `g := g + D (theta - theta_0)`
+    /// `g := g + D (theta - theta_0)`, as far as all reach.
     pub fn add_gradient(&self, theta: &[T], gradient: &mut [T]) {
         for ((g, here), there) in gradient.iter_mut().zip(theta).zip(self.theta) {
             *g += self.precision * (*here - *there);

@@ -5,7 +5,7 @@
 //! error(n) = mean over 128 other readings of (f(x; theta after n samples) - p)^2
 //! ```
 //! The aged sensor, the network 3-8-8-1 and its weights are those of the calibration program
-//! (`core/examples/calibration`), and so are K-FAC's settings. Readings come in batches of 8;
+//! (`core/examples/calibration`), and so are K-FAC's rule and schedule. Readings come in batches of 8;
 //! recursive least squares takes them one by one.
 
 #[path = "../../../core/examples/calibration/src/pressure.rs"]

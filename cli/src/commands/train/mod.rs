@@ -21,8 +21,8 @@ use options::OptimizerArgs;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Result: `iteration` and `loss` (of all training samples, before the step of that \
-number; with --standardize in its units, without the pull of --anchor), with --validation `validation_loss`, with class labels `accuracy`, with kfac and ekfac \
-`damping`; in JSON also `best_iteration` and `best_loss`. Notes say how many steps had to raise \
+number; with --standardize in its units, without the pull of --anchor), with --validation \
+`validation_loss`, with class labels `accuracy`, with kfac and ekfac `damping`; in JSON also `best_iteration` and `best_loss`. Notes say how many steps had to raise \
 their damping, and that a run has made no progress. --out holds the parameters under \
 PyTorch's names, and in its metadata what --resume needs to go on bit for bit. Ctrl-C and SIGTERM \
 write the best parameters so far and exit 130 and 143; a loss that is no longer finite exits 2.

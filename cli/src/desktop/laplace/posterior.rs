@@ -1,5 +1,6 @@
 //! A posterior that is owned.
 
+use nanocurv::kfac::factors_len;
 use nanocurv::laplace;
 use nanocurv::network::Loss;
 use nanocurv::random::Rng;
@@ -61,7 +62,8 @@ impl<T: Float> Posterior<T> {
     /// blocks of layers are cut between blocks.
     ///
     /// # Errors
-    /// For the full structure, which has no such blocks.
+    /// For the full structure, which has no such blocks; if the numbers or the factors are not as
+    /// many as they must be.
     pub fn behind(&self, net: &Network<T>, freeze: usize) -> Result<Behind> {
         let from = self.first(net);
         let first = from.max(freeze);
@@ -70,15 +72,19 @@ impl<T: Float> Posterior<T> {
             "--posterior: a full posterior of all layers has no part of its own for those behind \
              --freeze {freeze}; fit it with --structure kron, ekfac or diagonal, or with --last-layer"
         );
-        let structure = self.structure.core(self.separate_bias);
+        let layers = self.of_layers(net);
+        let structure = self.core(&layers)?.structure();
+        let (found, needed) = (self.factors.len(), factors_len(layers.layers()));
+        ensure!(
+            found == 0 || found == needed,
+            "--posterior: found {found} numbers of the factors, needed {needed}"
+        );
         let before = &net.layers()[from..first];
-        let (numbers, factors) = (self.standard(net), self.standard_factors(net));
-        let cut = if first == from { 0 } else { laplace::posterior_len(before, structure) };
-        let factors_cut = factors.len().min(nanocurv::kfac::factors_len(before));
+        let behind = |mut numbers: Vec<f64>, cut: usize| numbers.split_off(cut.min(numbers.len()));
         Ok(Behind {
             first,
-            numbers: numbers[cut..].to_vec(),
-            factors: factors[factors_cut..].to_vec(),
+            numbers: behind(self.standard(net), laplace::posterior_len(before, structure)),
+            factors: behind(self.standard_factors(net), factors_len(before)),
         })
     }
 

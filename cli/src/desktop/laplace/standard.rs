@@ -5,6 +5,7 @@
 //! theta' = D theta,  D = diag(s, .., t, ..) of each layer,  P'^-1 = D P^-1 D
 //! full       B' = D B                    kron, ekfac   Q_A' = diag(s, .., s, t) Q_A
 //! diagonal, a bias alone   V' = D^2 V
+//! factors    A' = diag(s, .., s, t)^-1 A diag(s, .., s, t)^-1
 //! ```
 
 use super::posterior::Posterior;
@@ -54,17 +55,15 @@ impl<T: Float> Posterior<T> {
         }
         numbers
     }
-}
 
-impl<T: Float> Posterior<T> {
-    /// The factors over the same parameters: `A' = diag(s, .., s, t)^-1 A diag(s, .., s, t)^-1`.
+    /// The factors over the same parameters, or none if there are none.
     pub fn standard_factors(&self, net: &Network<T>) -> Vec<f64> {
         let layers = self.of_layers(net);
         let mut numbers: Vec<f64> = self.factors.iter().map(|v| v.to_f64()).collect();
         let mut rest = numbers.as_mut_slice();
         for (layer, (s, t)) in layers.layers().iter().zip(layers.factors()) {
             let (k, m) = (layer.homogeneous_inputs(), layer.outputs);
-            if rest.len() < k * k + m * m {
+            if rest.is_empty() {
                 break;
             }
             let (a, after) = std::mem::take(&mut rest).split_at_mut(k * k);

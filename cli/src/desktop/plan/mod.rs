@@ -14,7 +14,7 @@ pub use memory::{Kind, Part, Task};
 
 use super::array::Float;
 use super::choice::Choice;
-use super::error::{Result, ensure};
+use super::error::Result;
 use super::laplace::StructureKind;
 use super::network::Network;
 use super::train::OptimizerKind;
@@ -52,15 +52,10 @@ pub struct Plan {
 /// Plans the memory of a network.
 ///
 /// # Errors
-/// If the table of measured figures is damaged.
+/// If no layer is left behind the frozen ones, or the table of measured figures is damaged.
 pub fn plan<T: Float>(net: &Network<T>, settings: &PlanSettings) -> Result<Plan> {
     let freeze = settings.freeze;
-    ensure!(
-        freeze < net.layers().len(),
-        "--freeze: found {freeze}, needed fewer than the {} layers of {}",
-        net.layers().len(),
-        net.name
-    );
+    net.check_freeze(freeze)?;
     let setting = setting(net, settings.batch);
     let parts = memory::parts(
         net.layers(),

@@ -38,11 +38,7 @@ impl<'a, T: Float> View<'a, T> {
         settings: &TrainSettings,
     ) -> Result<Self> {
         let (freeze, layers) = (settings.freeze, whole.layers().len());
-        ensure!(
-            freeze < layers,
-            "--freeze: found {freeze}, needed fewer than the {layers} layers of {}",
-            whole.name
-        );
+        whole.check_freeze(freeze)?;
         let mut start = whole.clone();
         let standard = settings.standardize.map(|units| {
             // A front that stays takes its inputs as they are.

@@ -151,8 +151,8 @@ pub static POSTERIOR: [f32; nanocurv::laplace::posterior_len(POSTERIOR_LAYERS, S
     5.411917e-5, 2.2399432e-5, 2.1383605e-6, 5.7923364e-7,
 ];
 
-/// K-FAC's factors of [`POSTERIOR_LAYERS`] at the data of the fit, of the
-/// mean loss: what `nanocurv::kfac::Optimizer::start_from` takes.
+/// K-FAC's factors of [`POSTERIOR_LAYERS`] at the data of the fit, of the mean loss: what
+/// `nanocurv::kfac::Optimizer::start_from` takes.
 #[rustfmt::skip]
 #[allow(clippy::approx_constant)]
 pub static FACTORS: [f32; nanocurv::kfac::factors_len(POSTERIOR_LAYERS)] = [
